@@ -97,7 +97,9 @@ class ClassTable:
                 },
             )
         except (TypeError, ValueError, AttributeError) as error:
-            raise DataError(where, f"names, colors_rgb or draw_orders malformed: {error}") from error
+            raise DataError(
+                where, f"names, colors_rgb or draw_orders malformed: {error}"
+            ) from error
 
     @classmethod
     def of_dataset(cls, dataset_path: Path) -> ClassTable:

@@ -28,7 +28,11 @@ def colorize(mask: NDArray[np.uint8], classes: ClassTable) -> NDArray[np.uint8]:
 
 
 def blend(
-    frame_rgb: NDArray[np.uint8], mask: NDArray[np.uint8], classes: ClassTable, *, alpha: float = 0.5
+    frame_rgb: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    classes: ClassTable,
+    *,
+    alpha: float = 0.5,
 ) -> NDArray[np.uint8]:
     """Lay class colours over a frame; pixels of class 0 keep the frame.
 

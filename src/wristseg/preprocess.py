@@ -87,9 +87,7 @@ class PreprocessContract:
         size_wh = self.size_hw[::-1]
         return np.asarray(Image.fromarray(cropped).resize(size_wh, Image.Resampling.NEAREST))
 
-    def restore_mask(
-        self, mask: NDArray[np.uint8], frame_hw: tuple[int, int]
-    ) -> NDArray[np.uint8]:
+    def restore_mask(self, mask: NDArray[np.uint8], frame_hw: tuple[int, int]) -> NDArray[np.uint8]:
         """Bring the network's (h, w) ids back to the frame; what a crop cut off becomes 0.
 
         Returns:

@@ -1,0 +1,1 @@
+"""Scripts at the paths that existing users call; the code lies in ``wristseg``."""

@@ -1,0 +1,80 @@
+"""What every command does around its stage: parse, run, turn errors into exit codes.
+
+Exit codes: 0 done, 2 usage, 3 bad data or model, 4 partial result, 130 and 143 interrupted by
+SIGINT and SIGTERM. Results go to stdout, progress and errors to stderr.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TypeVar
+
+import tyro
+
+from wristseg.errors import WristsegError
+
+__all__ = ["Terminated", "run_command"]
+
+ConfigT = TypeVar("ConfigT")
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; raised in the main thread so that clean-up runs as for Ctrl-C."""
+
+
+def run_command(
+    config_type: type[ConfigT],
+    stage: Callable[[ConfigT], int],
+    argv: Sequence[str] | None = None,
+    *,
+    prog: str,
+    description: str,
+) -> int:
+    """Parse ``argv`` into a config, call the stage with it and return the exit code.
+
+    Args:
+        config_type: Frozen dataclass that describes the options.
+        stage: Does the work; returns an exit code.
+        argv: Arguments after the command's name; those of the process by default.
+        prog: Name of the command as typed, for ``--help``.
+        description: One sentence and two commands to paste.
+
+    Returns:
+        The exit code; ``SystemExit`` is raised for ``--help`` and for options that do not parse.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    description = f"{description.strip()}\n\nWith --debug, an error shows its traceback."
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        config = tyro.cli(config_type, prog=prog, description=description, args=arguments)
+        return stage(config)
+    except (WristsegError, OSError) as error:
+        if debug:
+            raise
+        return _report(prog, error)
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return 130
+    except Terminated:
+        print(f"{prog}: terminated", file=sys.stderr)
+        return 143
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _report(prog: str, error: WristsegError | OSError) -> int:
+    print(f"{prog}: {error}", file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(f"  {note}", file=sys.stderr)
+    # What the operating system refuses (read-only folder, disk full) is a fault of the input too.
+    return error.exit_code if isinstance(error, WristsegError) else 3
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    raise Terminated

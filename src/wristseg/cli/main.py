@@ -1,0 +1,63 @@
+"""The ``wristseg`` command: finds the subcommand and hands the rest of the line to its module.
+
+Only the module of the command that was asked for is imported, so that ``wristseg --help`` and
+``wristseg predict`` start without training libraries.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import wristseg
+
+__all__ = ["COMMANDS", "main"]
+
+#: Command to what it does, in the order of the data flow. The module is ``wristseg.cli.<command>``.
+COMMANDS = {
+    "demo": "the whole road on the data set of the repository, with a report",
+    "render": "render wrist-camera recordings of an SO-101 with labels",
+    "check": "look a data set over before training on it",
+    "masks": "draw class-id masks from a COCO export",
+    "train": "train the mask model",
+    "predict": "predict masks for images, folders and videos",
+    "info": "tell what a model file is and where it comes from",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (see ``wristseg.cli.command``)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(_help())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"wristseg {wristseg.__version__}")
+        return 0
+    command, *rest = arguments
+    if command not in COMMANDS:
+        print(f"wristseg: no command {command!r}; see wristseg --help", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"wristseg.cli.{command}")
+    code: int = module.main(rest)
+    return code
+
+
+def _help() -> str:
+    lines = [
+        "Class masks from robot wrist-camera frames: COCO export in, mask model out.",
+        "",
+        "  wristseg demo",
+        "  wristseg predict --checkpoint outputs/efficientvit_seg/best.ckpt --input video.mp4",
+        "",
+        "commands:",
+        *(f"  {name:<10}{summary}" for name, summary in COMMANDS.items()),
+        "",
+        "wristseg COMMAND --help shows a command's options; --version the version.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

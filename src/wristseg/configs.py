@@ -1,0 +1,237 @@
+"""Configuration of each command: frozen dataclasses whose attribute docstrings are ``--help``.
+
+One class per command, read by one stage; no class sees another's. Off is ``None``. Options that
+contradict each other are refused in ``__post_init__``, naming both. ``wristseg render`` keeps its
+own in ``synth/config.py``, next to the presets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from wristseg.errors import UsageError
+
+__all__ = [
+    "CheckConfig",
+    "DatasetPaths",
+    "DemoConfig",
+    "InfoConfig",
+    "MasksConfig",
+    "PredictConfig",
+    "TrainConfig",
+]
+
+Flag = tyro.conf.FlagCreatePairsOff
+
+
+@dataclass(frozen=True)
+class DatasetPaths:
+    """Where a data set's parts lie; None means: look for it below the data set's folder."""
+
+    dataset_path: Path
+    annotations: Path | None = None
+    images: Path | None = None
+    selections: Path | None = None
+    excluded: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.annotations is None) != (self.images is None):
+            raise UsageError("--annotations and --images go together: give both or neither")
+
+
+@dataclass(frozen=True)
+class MasksConfig:
+    """Options of ``wristseg masks``."""
+
+    dataset_path: Path
+    """Folder of the COCO export (CVAT, Roboflow and SALT layouts are found by themselves)."""
+    output_dir: Path | None = None
+    """Where <stem>.png masks go (default: <dataset-path>/masks)."""
+    selections: Path | None = None
+    """Grasp marks (default: <dataset-path>/selections.json where there is one)."""
+    excluded: Path | None = None
+    """Frames to leave out (default: <dataset-path>/excluded.json where there is one)."""
+    annotations: Path | None = None
+    """COCO file, where the layout is none of the known ones; needs --images."""
+    images: Path | None = None
+    """Image folder that belongs to --annotations."""
+    viz_dir: Path | None = None
+    """Also write frame-and-mask overlays here, to look at."""
+
+    def dataset(self) -> DatasetPaths:
+        """Return the part that says where the data set lies."""
+        return DatasetPaths(
+            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+        )
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Options of ``wristseg check``."""
+
+    dataset_path: Annotated[Path, tyro.conf.Positional]
+    """Folder of the COCO export."""
+    output: Path | None = None
+    """HTML page to write (default: outputs/check/<dataset name>.html)."""
+    selections: Path | None = None
+    """Grasp marks (default: <dataset-path>/selections.json where there is one)."""
+    excluded: Path | None = None
+    """Frames to leave out (default: <dataset-path>/excluded.json where there is one)."""
+    annotations: Path | None = None
+    """COCO file, where the layout is none of the known ones; needs --images."""
+    images: Path | None = None
+    """Image folder that belongs to --annotations."""
+    seed: int = 42
+    """Seed of the train/validation split whose leaks are looked for."""
+    split_by: Literal["frame", "recording"] = "frame"
+    """How that split is drawn, as in wristseg train."""
+
+    def dataset(self) -> DatasetPaths:
+        """Return the part that says where the data set lies."""
+        return DatasetPaths(
+            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+        )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of ``wristseg train``; the defaults are the recipe of the project's request."""
+
+    dataset_path: Path
+    """Data set: a COCO export, or images with ready-made id masks in <dataset-path>/masks."""
+    img_height: int = 480
+    """Height of the network's input, pixels."""
+    img_width: int = 640
+    """Width of the network's input, pixels."""
+    loss: Literal["iou", "ce"] = "iou"
+    """Loss: soft IoU over all classes, or cross-entropy."""
+    epochs: int = 100
+    """Most epochs to train."""
+    lr: float = 1e-4
+    """Learning rate of AdamW, annealed along a cosine to 1e-6."""
+    batch_size: int = 4
+    """Frames per step and device."""
+    output_dir: Path = Path("outputs/efficientvit_seg")
+    """Run folder; an earlier run in it is moved into its archive/ folder, never overwritten."""
+    weight_decay: float = 1e-4
+    """Weight decay of AdamW."""
+    patience: int = 20
+    """Stop after this many epochs without a better val/iou."""
+    augment: Literal["auto", "none", "flips", "full"] = "auto"
+    """Augmentation; auto is full from 224 pixels of height on, flips below."""
+    pretrained: str = "auto"
+    """Start weights: auto, imagenet, sim, none, or the path of a checkpoint."""
+    crop: Literal["none", "center-square"] = "none"
+    """What is cut from a frame before it is resized."""
+    selections: Path | None = None
+    """Grasp marks (default: <dataset-path>/selections.json where there is one)."""
+    excluded: Path | None = None
+    """Frames to leave out (default: <dataset-path>/excluded.json where there is one)."""
+    annotations: Path | None = None
+    """COCO file, where the layout is none of the known ones; needs --images."""
+    images: Path | None = None
+    """Image folder that belongs to --annotations."""
+    masks_dir: Path | None = None
+    """Train on these ready-made PNG masks instead of drawing them from the COCO file."""
+    num_classes: int | None = None
+    """Number of classes; must equal that of the data set's class table, where given."""
+    val_fraction: float = 0.15
+    """Share of the frames that is held out for validation."""
+    split_by: Literal["frame", "recording"] = "frame"
+    """Draw single frames, or keep each recording on one side."""
+    seed: int = 42
+    """Seed of the split, the shuffle, the augmentation and new weights."""
+    num_workers: int = 0
+    """Loader processes; 0 suits two cores, as decoded frames stay in memory."""
+    resume: Flag[bool] = False
+    """Go on from <output-dir>/last.ckpt."""
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    """Where to train."""
+    devices: str = "auto"
+    """Devices per machine, as Lightning takes them."""
+    num_nodes: int = 1
+    """Machines."""
+    strategy: str = "auto"
+    """Lightning strategy, for example ddp."""
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+    """Number format; auto is 16-mixed on CUDA and 32-true elsewhere."""
+
+    def __post_init__(self) -> None:
+        for name in ("img_height", "img_width"):
+            size = getattr(self, name)
+            if not 32 <= size <= 4096:
+                raise UsageError(f"--{name.replace('_', '-')} {size}: expected 32 to 4096 pixels")
+        for name in ("epochs", "batch_size", "patience", "num_nodes"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected >= 1")
+        if not 0.0 < self.val_fraction < 1.0:
+            raise UsageError(f"--val-fraction {self.val_fraction}: expected between 0 and 1")
+        if not self.lr > 0.0:
+            raise UsageError(f"--lr {self.lr}: expected above 0")
+        if self.weight_decay < 0.0 or self.num_workers < 0:
+            raise UsageError("--weight-decay and --num-workers: expected 0 or more")
+        if self.masks_dir is not None and self.annotations is not None:
+            raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width of the network's input in pixels."""
+        return self.img_height, self.img_width
+
+    def dataset(self) -> DatasetPaths:
+        """Return the part that says where the data set lies."""
+        return DatasetPaths(
+            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+        )
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """Options of ``wristseg predict``."""
+
+    checkpoint: Path
+    """Model file (best.ckpt)."""
+    input: str
+    """An image, a folder of images, a glob in quotes, or a video."""
+    output: Path | None = None
+    """File (for one image or video) or folder for the results (default: outputs/predictions)."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    alpha: float = 0.5
+    """Strength of the colours in overlays, 0 to 1."""
+    save_mask: Flag[bool] = False
+    """Also write class ids: <stem>_mask.png per image, a lossless mask video per video."""
+    save_coco: Flag[bool] = False
+    """Also write predictions.coco.json, which annotation tools import."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.alpha <= 1.0:
+            raise UsageError(f"--alpha {self.alpha}: expected 0 to 1")
+
+
+@dataclass(frozen=True)
+class InfoConfig:
+    """Options of ``wristseg info``."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """Model file to describe."""
+    json: Flag[bool] = False
+    """Print JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Options of ``wristseg demo``."""
+
+    output: Path = Path("outputs/demo")
+    """Folder for everything the demo makes; an earlier demo there is replaced."""
+    dataset_path: Path = Path("data/dataset_v0")
+    """Data set to show it on."""
+    clips: Path = Path("data/clips")
+    """Folder of the clips to predict."""
+    epochs: int = 60
+    """Epochs to train at 84x84."""

@@ -1,0 +1,1 @@
+"""The network: EfficientViT-B0 features, FPN decoder, start weights, checkpoints."""

@@ -1,0 +1,52 @@
+"""Fill the Jinja templates of this folder into single HTML files.
+
+Everything a page shows lies inside the file: style sheet, pictures as data URIs. Values are escaped
+by Jinja, so that a file name with ``<script>`` in it stays text.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import wristseg
+from wristseg.artifacts import write_text
+from wristseg.errors import MissingExtraError
+
+__all__ = ["image_uri", "render_page"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def image_uri(image_rgb: NDArray[np.uint8], *, quality: int = 85) -> str:
+    """Return a picture as a ``data:`` URI of a JPEG; (H, W, 3) uint8 RGB."""
+    buffer = io.BytesIO()
+    Image.fromarray(image_rgb).save(buffer, "JPEG", quality=quality)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def render_page(template: str, path: Path, **context: Any) -> None:
+    """Fill ``templates/<template>`` and write the page atomically.
+
+    Raises:
+        MissingExtraError: Jinja is not installed.
+    """
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("jinja2", "labels") from error
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(template).render(version=wristseg.__version__, **context)
+    write_text(path, page)

@@ -1,0 +1,1 @@
+"""Renderer: wrist-camera recordings of an SO-101 in MuJoCo, with labels."""

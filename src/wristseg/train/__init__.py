@@ -1,0 +1,1 @@
+"""Training: the Lightning module, the run folder and the stage that fits a model."""
