@@ -25,8 +25,6 @@ __all__ = [
     "TrainConfig",
 ]
 
-Flag = tyro.conf.FlagCreatePairsOff
-
 
 @dataclass(frozen=True)
 class DatasetPaths:
@@ -50,11 +48,11 @@ class MasksConfig:
     dataset_path: Path
     """Folder of the COCO export (CVAT, Roboflow and SALT layouts are found by themselves)."""
     output_dir: Path | None = None
-    """Where <stem>.png masks go (default: <dataset-path>/masks)."""
+    """Where <stem>.png masks go; <dataset-path>/masks where not given."""
     selections: Path | None = None
-    """Grasp marks (default: <dataset-path>/selections.json where there is one)."""
+    """Grasp marks; where not given, <dataset-path>/selections.json if it is there."""
     excluded: Path | None = None
-    """Frames to leave out (default: <dataset-path>/excluded.json where there is one)."""
+    """Frames to leave out; where not given, <dataset-path>/excluded.json if it is there."""
     annotations: Path | None = None
     """COCO file, where the layout is none of the known ones; needs --images."""
     images: Path | None = None
@@ -76,11 +74,11 @@ class CheckConfig:
     dataset_path: Annotated[Path, tyro.conf.Positional]
     """Folder of the COCO export."""
     output: Path | None = None
-    """HTML page to write (default: outputs/check/<dataset name>.html)."""
+    """HTML page to write; outputs/check/<dataset name>.html where not given."""
     selections: Path | None = None
-    """Grasp marks (default: <dataset-path>/selections.json where there is one)."""
+    """Grasp marks; where not given, <dataset-path>/selections.json if it is there."""
     excluded: Path | None = None
-    """Frames to leave out (default: <dataset-path>/excluded.json where there is one)."""
+    """Frames to leave out; where not given, <dataset-path>/excluded.json if it is there."""
     annotations: Path | None = None
     """COCO file, where the layout is none of the known ones; needs --images."""
     images: Path | None = None
@@ -128,9 +126,9 @@ class TrainConfig:
     crop: Literal["none", "center-square"] = "none"
     """What is cut from a frame before it is resized."""
     selections: Path | None = None
-    """Grasp marks (default: <dataset-path>/selections.json where there is one)."""
+    """Grasp marks; where not given, <dataset-path>/selections.json if it is there."""
     excluded: Path | None = None
-    """Frames to leave out (default: <dataset-path>/excluded.json where there is one)."""
+    """Frames to leave out; where not given, <dataset-path>/excluded.json if it is there."""
     annotations: Path | None = None
     """COCO file, where the layout is none of the known ones; needs --images."""
     images: Path | None = None
@@ -147,7 +145,7 @@ class TrainConfig:
     """Seed of the split, the shuffle, the augmentation and new weights."""
     num_workers: int = 0
     """Loader processes; 0 suits two cores, as decoded frames stay in memory."""
-    resume: Flag[bool] = False
+    resume: bool = False
     """Go on from <output-dir>/last.ckpt."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Where to train."""
@@ -198,14 +196,14 @@ class PredictConfig:
     input: str
     """An image, a folder of images, a glob in quotes, or a video."""
     output: Path | None = None
-    """File (for one image or video) or folder for the results (default: outputs/predictions)."""
+    """File (for one image or video) or folder for results; outputs/predictions where not given."""
     device: str = "auto"
     """cpu, cuda, cuda:N, mps, or auto."""
     alpha: float = 0.5
     """Strength of the colours in overlays, 0 to 1."""
-    save_mask: Flag[bool] = False
+    save_mask: bool = False
     """Also write class ids: <stem>_mask.png per image, a lossless mask video per video."""
-    save_coco: Flag[bool] = False
+    save_coco: bool = False
     """Also write predictions.coco.json, which annotation tools import."""
 
     def __post_init__(self) -> None:
@@ -219,7 +217,7 @@ class InfoConfig:
 
     file: Annotated[Path, tyro.conf.Positional]
     """Model file to describe."""
-    json: Flag[bool] = False
+    json: bool = False
     """Print JSON instead of a table."""
 
 

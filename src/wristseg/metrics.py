@@ -50,7 +50,9 @@ def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return (C,) float64, intersection over union per class; NaN where a class never occurs."""
     intersection = np.diag(confusion).astype(np.float64)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diag(confusion)
-    return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
+    iou = np.full(len(union), np.nan)
+    np.divide(intersection, union, out=iou, where=union > 0)
+    return iou
 
 
 def mean_iou(confusion: NDArray[np.int64]) -> float:

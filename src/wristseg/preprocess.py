@@ -106,7 +106,8 @@ class PreprocessContract:
     def normalize(self, resized_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Scale to 0-1 and standardise: (..., 3) uint8 RGB to (..., 3) float32, channels last."""
         scaled = resized_rgb.astype(np.float32) / np.float32(255)
-        return (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+        mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
+        return (scaled - mean) / std
 
     def _cropped(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         top, left, height, width = self.crop_box((image.shape[0], image.shape[1]))

@@ -6,6 +6,7 @@ SIGINT and SIGTERM. Results go to stdout, progress and errors to stderr.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -52,8 +53,18 @@ def run_command(
     description = f"{description.strip()}\n\nWith --debug, an error shows its traceback."
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        config = tyro.cli(config_type, prog=prog, description=description, args=arguments)
+        config = tyro.cli(
+            config_type,
+            prog=prog,
+            description=description,
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
         return stage(config)
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away; that is no error of the command.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (WristsegError, OSError) as error:
         if debug:
             raise
