@@ -1,0 +1,55 @@
+# `just` lists the recipes. CI and pre-commit call the same ones.
+
+run := "uv run"
+
+_default:
+    @just --list
+
+# Everything CI asks of a change, but the tests of the README's test command.
+check: format-check lint types test-marked docs-check constraints-check
+
+# Rewrite the code in the project's format.
+format:
+    {{ run }} ruff format .
+    {{ run }} ruff check --fix .
+
+format-check:
+    {{ run }} ruff format --check .
+
+lint:
+    {{ run }} ruff check .
+
+types:
+    {{ run }} mypy
+
+# The quick tests, about three minutes on two cores.
+test *args:
+    {{ run }} pytest {{ args }}
+
+# The tests that the quick run leaves out: slow ones and those that render.
+test-marked *args:
+    {{ run }} pytest -m "slow or sim" {{ args }}
+
+# README's file map, links and command help agree with the code.
+docs-check:
+    {{ run }} python scripts/check_docs.py
+
+# Bring generated parts of the docs up to date.
+docs:
+    {{ run }} python scripts/check_docs.py --write
+
+# The pinned versions and hashes equal what pyproject.toml resolves to.
+constraints-check:
+    @{{ run }} python scripts/constraints.py --check
+
+# Pin versions and hashes anew, after a change of dependencies or of exclude-newer.
+constraints:
+    {{ run }} python scripts/constraints.py
+
+# Render data/dataset_v0 and data/clips again (needs EGL; about ten minutes).
+dataset:
+    {{ run }} wristseg render --preset dataset-v0 --output data/dataset_v0 --overwrite
+
+# Wheel and source distribution, into dist/.
+build:
+    uv build

@@ -1,0 +1,69 @@
+"""Files appear whole or not at all, and know where they come from."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from wristseg.artifacts import (
+    atomic_path,
+    git_commit,
+    sha256_of,
+    versions,
+    write_json,
+    write_text,
+)
+
+
+def test_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
+    path = tmp_path / "mask.png"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_temporary_file_lies_in_the_target_folder_with_the_suffix(tmp_path):
+    with atomic_path(tmp_path / "new" / "clip.mp4") as temporary:
+        temporary.write_bytes(b"x")
+        assert temporary.parent == tmp_path / "new"
+        assert temporary.suffix == ".mp4"
+    assert (tmp_path / "new" / "clip.mp4").read_bytes() == b"x"
+
+
+def test_json_is_readable_and_refuses_nan(tmp_path):
+    write_json(tmp_path / "a.json", {"ü": 1})
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "ü": 1\n}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", float("nan"))
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path):
+    write_text(tmp_path / "abc", "abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_of(tmp_path / "abc") == expected
+
+
+def test_versions_name_what_shapes_a_result():
+    assert {"wristseg", "python", "torch", "numpy"} <= set(versions())
+
+
+def test_git_commit_is_told_with_its_changes(tmp_path):
+    assert git_commit(tmp_path) is None
+
+    def git(*arguments):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, stdout=-3)
+
+    git("init", "-q")
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("commit", "-q", "-m", "a")
+    commit = git_commit(tmp_path)
+    assert commit is not None
+    assert len(commit) == 40
+    (tmp_path / "a").write_text("2")
+    assert git_commit(tmp_path) == f"{commit}-dirty"
