@@ -231,5 +231,7 @@ class DemoConfig:
     """Data set to show it on."""
     clips: Path = Path("data/clips")
     """Folder of the clips to predict."""
-    epochs: int = 60
-    """Epochs to train at 84x84."""
+    epochs: int = 100
+    """Most epochs to train at 84x84."""
+    lr: float = 1e-3
+    """Learning rate; ten times the default recipe's, since the demo starts from random weights."""

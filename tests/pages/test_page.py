@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wristseg.pages import image_uri, page, render_page
+from wristseg.pages import image_uri, page, png_uri, render_page
 
 
 @pytest.fixture
@@ -40,6 +40,11 @@ def test_picture_lies_inside_the_page():
     assert head == "data:image/jpeg;base64"
     decoded = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     np.testing.assert_allclose(decoded, image, atol=3)
+
+
+def test_png_file_is_taken_as_it_is(tmp_path):
+    (tmp_path / "plot.png").write_bytes(b"\x89PNG")
+    assert png_uri(tmp_path / "plot.png") == "data:image/png;base64,iVBORw=="
 
 
 def test_base_page_needs_no_network():

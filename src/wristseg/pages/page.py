@@ -19,7 +19,7 @@ import wristseg
 from wristseg.artifacts import write_text
 from wristseg.errors import MissingExtraError
 
-__all__ = ["image_uri", "render_page"]
+__all__ = ["image_uri", "png_uri", "render_page"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,7 +28,12 @@ def image_uri(image_rgb: NDArray[np.uint8], *, quality: int = 85) -> str:
     """Return a picture as a ``data:`` URI of a JPEG; (H, W, 3) uint8 RGB."""
     buffer = io.BytesIO()
     Image.fromarray(image_rgb).save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return _data_uri("image/jpeg", buffer.getvalue())
+
+
+def png_uri(path: Path) -> str:
+    """Return a PNG file as a ``data:`` URI, its bytes unchanged."""
+    return _data_uri("image/png", path.read_bytes())
 
 
 def render_page(template: str, path: Path, **context: Any) -> None:
@@ -50,3 +55,7 @@ def render_page(template: str, path: Path, **context: Any) -> None:
     )
     page = environment.get_template(template).render(version=wristseg.__version__, **context)
     write_text(path, page)
+
+
+def _data_uri(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

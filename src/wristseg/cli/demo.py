@@ -1,0 +1,30 @@
+"""``wristseg demo``: see the whole road work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wristseg.cli.command import run_command
+from wristseg.configs import DemoConfig
+
+__all__ = ["main"]
+
+_DESCRIPTION = """Check, draw masks, train at 84x84, validate and predict clips, then write a report.
+
+  wristseg demo
+  wristseg demo --output outputs/my_demo --epochs 20
+"""
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg demo") -> int:
+    """Run the command and return its exit code."""
+    return run_command(DemoConfig, _run, argv, prog=prog, description=_DESCRIPTION)
+
+
+def _run(config: DemoConfig) -> int:
+    from wristseg.demo import demo
+
+    report = demo(config)
+    print(f"report: {report}")
+    print(f"next:   wristseg train --dataset-path {config.dataset_path}    (640x480, about an hour)")
+    return 0
