@@ -7,7 +7,6 @@ for JPEGs that were cut off at a tenth. Called by ``data``, ``predict`` and ``ev
 
 from __future__ import annotations
 
-import os
 import stat
 import struct
 import zlib
@@ -164,7 +163,7 @@ def _opened(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     """Open a regular file, check its size, and name the file in whatever the decoder raises."""
     try:
         # Opening a FIFO would wait for a writer for ever, so the kind is looked at first.
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(path, "not a regular file")
         with Image.open(path, formats=formats) as image:
             _refuse_bomb(path, image)
@@ -204,7 +203,7 @@ def _refuse_depth(path: Path, image: Image.Image) -> None:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """Return how the file packs its pixels (``RGB;16B``), or an empty text where Pillow hides it."""
+    """Return how the file packs its pixels (``RGB;16B``); empty where Pillow hides it."""
     tiles = getattr(image, "tile", None)
     if not tiles:
         return ""

@@ -43,7 +43,7 @@ def decode(counts: Sequence[int], size_hw: tuple[int, int]) -> NDArray[np.uint8]
     """Return the mask of these run lengths.
 
     Returns:
-        (H, W) uint8, 0 or 1.
+        (H, W) uint8, 0 or 1, in Fortran order as pycocotools gives it.
 
     Raises:
         ValueError: A count is negative, there is none, or they do not add up to H*W.
@@ -59,7 +59,7 @@ def decode(counts: Sequence[int], size_hw: tuple[int, int]) -> NDArray[np.uint8]
     if int(runs.sum()) != height * width:
         raise ValueError(f"counts add up to {int(runs.sum())}, expected {height}*{width}")
     values = (np.arange(runs.size) % 2).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
+    return np.repeat(values, runs).reshape(width, height).T
 
 
 def compress(counts: Sequence[int]) -> str:

@@ -1,0 +1,286 @@
+"""The one way to a labelled data set: found, read, checked against its images, ready to draw.
+
+In comes where the data set lies; out goes a ``LabelledDataset`` of the frames that count (annotated
+and not excluded), each with its tag and its mask. Training, ``wristseg masks`` and ``wristseg
+check`` all start here, so that they see the same frames and the same pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wristseg.artifacts import sha256_of
+from wristseg.classes import ClassTable
+from wristseg.configs import DatasetPaths
+from wristseg.data.coco import Frame, Problem, examine_coco
+from wristseg.data.draw import draw_mask
+from wristseg.data.layout import Layout, find_layout
+from wristseg.data.marks import read_excluded, read_selections
+from wristseg.data.names import recording_of
+from wristseg.data.ready_masks import find_masks
+from wristseg.errors import DataError
+from wristseg.images import image_size_hw, read_image_rgb, read_mask
+
+__all__ = ["LabelledDataset", "LabelledFrame", "examine_labels", "load_labels"]
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """One frame that counts: annotated and not excluded.
+
+    Attributes:
+        stem: Name without folders and suffix; unique in the data set.
+        image_path: The image file.
+        size_hw: Height and width in pixels, the same for image and labels.
+        tag: ``grasp`` or ``default``; chooses the draw order.
+        recording: What ``recording_of`` makes of its name.
+        coco: Its outlines, where the labels are COCO's.
+        mask_path: Its ready-made mask, where the labels are PNG files.
+    """
+
+    stem: str
+    image_path: Path
+    size_hw: tuple[int, int]
+    tag: str
+    recording: str
+    coco: Frame | None = field(default=None, repr=False)
+    mask_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class LabelledDataset:
+    """A data set whose labels break no rule.
+
+    Attributes:
+        layout: Where its parts lie.
+        classes: Its class table.
+        frames: The frames that count, sorted by stem.
+        excluded: Stems left out by ``excluded.json``, sorted.
+        without_annotation: Stems of images nobody labelled, sorted.
+        warnings: What is odd but does not stop anything.
+    """
+
+    layout: Layout
+    classes: ClassTable
+    frames: tuple[LabelledFrame, ...]
+    excluded: tuple[str, ...]
+    without_annotation: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    def image(self, frame: LabelledFrame) -> NDArray[np.uint8]:
+        """Decode a frame's image: (H, W, 3) uint8, RGB.
+
+        Raises:
+            DataError: The file is damaged, or has changed its size since the labels were read.
+        """
+        image = read_image_rgb(frame.image_path)
+        if image.shape[:2] != frame.size_hw:
+            raise DataError(frame.image_path, _size_fault(image.shape[:2], frame.size_hw))
+        return image
+
+    def mask(self, frame: LabelledFrame) -> NDArray[np.uint8]:
+        """Return a frame's labels: (H, W) uint8, class ids, 0 where nobody drew, 255 to ignore.
+
+        Raises:
+            DataError: A ready-made mask cannot be read.
+        """
+        if frame.coco is not None:
+            return draw_mask(frame.coco, order_ids=self.classes.order_ids(frame.tag))
+        assert frame.mask_path is not None
+        return read_mask(frame.mask_path, num_classes=len(self.classes))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of label and mark files, class table, and the images' names and sizes in bytes.
+
+        Where the data set lies does not change it.
+        """
+        sources = (self.layout.annotations, self.layout.selections, self.layout.excluded)
+        parts: list[object] = [self.classes.to_dict()]
+        parts += [None if path is None else sha256_of(path) for path in sources]
+        for frame in self.frames:
+            mask = None if frame.mask_path is None else sha256_of(frame.mask_path)
+            parts.append([frame.image_path.name, frame.image_path.stat().st_size, mask])
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def load_labels(paths: DatasetPaths, *, masks_dir: Path | None = None) -> LabelledDataset:
+    """Read a data set and refuse it if any rule is broken.
+
+    Args:
+        paths: Where the data set lies.
+        masks_dir: Folder of ready-made PNG masks to use instead of the COCO file's outlines.
+
+    Raises:
+        UsageError: A named folder or file is not there.
+        DataError: Labels, marks or image sizes break rules (all are listed), or no frame is left.
+    """
+    dataset, problems = examine_labels(paths, masks_dir=masks_dir)
+    errors = [problem.text for problem in problems if problem.severity == "error"]
+    if errors:
+        raise DataError(dataset.layout.annotations or masks_dir or paths.dataset_path, errors)
+    if not dataset.frames:
+        raise DataError(
+            paths.dataset_path,
+            f"no frame is left to use: {len(dataset.excluded)} excluded,"
+            f" {len(dataset.without_annotation)} without annotation",
+        )
+    return dataset
+
+
+def examine_labels(
+    paths: DatasetPaths, *, masks_dir: Path | None = None
+) -> tuple[LabelledDataset, list[Problem]]:
+    """Read what can be read of a data set, and list what is wrong with the rest.
+
+    Raises:
+        UsageError: A named folder or file is not there.
+        DataError: No known layout, or a file that is not what it should be at all.
+    """
+    layout = find_layout(paths)
+    classes = ClassTable.of_dataset(paths.dataset_path)
+    if masks_dir is None and layout.kind == "masks":
+        masks_dir = paths.dataset_path / "masks"
+    marks = _Marks(read_selections(layout.selections), read_excluded(layout.excluded))
+    if masks_dir is not None:
+        candidates, problems = _from_masks(layout, masks_dir, classes)
+    else:
+        candidates, problems = _from_coco(layout, classes)
+    problems += marks.unmatched(candidates)
+    excluded = {c.stem for c in candidates if marks.excludes(c)}
+    problems = [_unless_excluded(problem, excluded) for problem in problems]
+    frames = [marks.frame(c) for c in candidates if c.labelled and c.stem not in excluded]
+    frames, size_problems = _with_right_size(frames)
+    problems += size_problems
+    dataset = LabelledDataset(
+        layout=layout,
+        classes=classes,
+        frames=tuple(sorted(frames, key=lambda frame: frame.stem)),
+        excluded=tuple(sorted(excluded)),
+        without_annotation=tuple(
+            sorted(c.stem for c in candidates if not c.labelled and c.stem not in excluded)
+        ),
+        warnings=tuple(problem.text for problem in problems if problem.severity == "warning"),
+    )
+    return dataset, problems
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An image of the data set before marks are applied."""
+
+    stem: str
+    source: str
+    image_path: Path
+    size_hw: tuple[int, int]
+    labelled: bool
+    coco: Frame | None = None
+    mask_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Stems marked as grasp and as excluded; a frame may be marked under its source's name."""
+
+    grasp: frozenset[str]
+    excluded: frozenset[str]
+
+    def excludes(self, candidate: _Candidate) -> bool:
+        return bool({candidate.stem, candidate.source} & self.excluded)
+
+    def frame(self, candidate: _Candidate) -> LabelledFrame:
+        grasp = bool({candidate.stem, candidate.source} & self.grasp)
+        return LabelledFrame(
+            stem=candidate.stem,
+            image_path=candidate.image_path,
+            size_hw=candidate.size_hw,
+            tag="grasp" if grasp else "default",
+            recording=recording_of(candidate.source),
+            coco=candidate.coco,
+            mask_path=candidate.mask_path,
+        )
+
+    def unmatched(self, candidates: list[_Candidate]) -> list[Problem]:
+        known = {name for c in candidates for name in (c.stem, c.source)}
+        return [
+            Problem(f"{file} marks {name!r}, which is no image of the data set", "warning")
+            for file, names in (("selections", self.grasp), ("excluded", self.excluded))
+            for name in sorted(names - known)
+        ]
+
+
+def _from_coco(layout: Layout, classes: ClassTable) -> tuple[list[_Candidate], list[Problem]]:
+    assert layout.annotations is not None
+    coco, problems = examine_coco(layout.annotations, layout.images_dir, classes)
+    candidates = [
+        _Candidate(
+            stem=frame.stem,
+            source=frame.source,
+            image_path=frame.path,
+            size_hw=frame.size_hw,
+            labelled=bool(frame.annotations),
+            coco=frame,
+        )
+        for frame in coco.frames
+    ]
+    return candidates, problems
+
+
+def _from_masks(
+    layout: Layout, masks_dir: Path, classes: ClassTable
+) -> tuple[list[_Candidate], list[Problem]]:
+    found, problems = find_masks(layout.images_dir, masks_dir, classes)
+    candidates = [
+        _Candidate(
+            stem=pair.stem,
+            source=pair.source,
+            image_path=pair.image_path,
+            size_hw=pair.size_hw,
+            labelled=pair.mask_path is not None,
+            mask_path=pair.mask_path,
+        )
+        for pair in found
+    ]
+    return candidates, problems
+
+
+def _unless_excluded(problem: Problem, excluded: set[str]) -> Problem:
+    if problem.severity == "warning" or problem.stem not in excluded:
+        return problem
+    return Problem(f"{problem.text} (the frame is excluded)", "warning", problem.stem)
+
+
+def _with_right_size(
+    frames: list[LabelledFrame],
+) -> tuple[list[LabelledFrame], list[Problem]]:
+    """Drop the frames whose image has another size than its labels, by the images' headers."""
+    kept, problems = [], []
+    for frame in frames:
+        if not frame.image_path.exists():
+            continue  # The reader has reported it.
+        try:
+            image_hw = image_size_hw(frame.image_path)
+        except DataError as error:
+            problems.append(Problem(str(error), "error", frame.stem))
+            continue
+        if image_hw == frame.size_hw:
+            kept.append(frame)
+        else:
+            text = f"{frame.image_path.name}: {_size_fault(image_hw, frame.size_hw)}"
+            problems.append(Problem(text, "error", frame.stem))
+    return kept, problems
+
+
+def _size_fault(image_hw: tuple[int, ...], labels_hw: tuple[int, int]) -> str:
+    image, labels = ("x".join(map(str, size)) for size in (image_hw, labels_hw))
+    return (
+        f"image is {image}, its labels are for {labels} (h x w); export the annotations again from"
+        " the images you train on"
+    )

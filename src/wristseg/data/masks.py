@@ -1,0 +1,137 @@
+"""Stage ``wristseg masks``: draw the mask PNG of every frame that counts.
+
+In comes a COCO export with its marks, out go ``<output-dir>/<stem>.png`` and a summary. Nothing is
+written before the whole data set has passed the rules. Called by ``cli.masks`` and the demo.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wristseg.classes import ClassTable
+from wristseg.configs import MasksConfig
+from wristseg.data.draw import class_planes, draw_mask, paint
+from wristseg.data.labels import LabelledDataset, LabelledFrame, load_labels
+from wristseg.data.progress import with_progress
+from wristseg.errors import DataError, UsageError
+from wristseg.images import write_mask
+
+__all__ = [
+    "LabelledDataset",
+    "LabelledFrame",
+    "MasksSummary",
+    "draw_mask",
+    "generate_masks",
+    "load_labels",
+]
+
+
+@dataclass(frozen=True)
+class MasksSummary:
+    """What ``generate_masks`` did.
+
+    Attributes:
+        output_dir: Folder of the masks.
+        frames_per_order: Frames drawn in each draw order, by tag.
+        excluded: Stems left out by ``excluded.json``.
+        without_annotation: Stems of images nobody labelled; they got no mask.
+        pixels_per_class: Pixels by class name, over all masks.
+        contested_pixels: Pixels whose class depends on the draw order, over all masks.
+        stale: PNG files in the output folder that this run did not write.
+        warnings: What is odd about the labels.
+    """
+
+    output_dir: Path
+    frames_per_order: dict[str, int]
+    excluded: tuple[str, ...]
+    without_annotation: tuple[str, ...]
+    pixels_per_class: dict[str, int]
+    contested_pixels: int
+    stale: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def generate_masks(config: MasksConfig) -> MasksSummary:
+    """Write the masks of a data set, and overlays of them on request.
+
+    Raises:
+        UsageError: A named input is not there, or an output folder holds the input images.
+        DataError: The data set breaks rules; nothing was written.
+        OSError: An output folder cannot be written to.
+    """
+    dataset = load_labels(config.dataset())
+    if dataset.layout.annotations is None:
+        raise DataError(
+            config.dataset_path, "holds ready-made masks and no COCO file, nothing to draw"
+        )
+    output_dir = config.output_dir or config.dataset_path / "masks"
+    _require_own_folders(dataset, output_dir, config.viz_dir)
+    pixels = np.zeros(len(dataset.classes), np.int64)
+    contested = 0
+    for frame in with_progress(dataset.frames, doing="drawing masks"):
+        mask, contested_here = _draw(frame, dataset.classes)
+        write_mask(output_dir / f"{frame.stem}.png", mask, dataset.classes)
+        if config.viz_dir is not None:
+            _write_overlay(config.viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
+        pixels += np.bincount(mask.ravel(), minlength=len(dataset.classes))
+        contested += contested_here
+    per_order = Counter(frame.tag for frame in dataset.frames)
+    return MasksSummary(
+        output_dir=output_dir,
+        frames_per_order={tag: per_order[tag] for tag in dataset.classes.draw_orders},
+        excluded=dataset.excluded,
+        without_annotation=dataset.without_annotation,
+        pixels_per_class=dict(zip(dataset.classes.names, pixels.tolist(), strict=True)),
+        contested_pixels=contested,
+        stale=_stale(output_dir, dataset.frames),
+        warnings=dataset.warnings,
+    )
+
+
+def _draw(frame: LabelledFrame, classes: ClassTable) -> tuple[NDArray[np.uint8], int]:
+    """Return a frame's mask and how many of its pixels another draw order would change."""
+    assert frame.coco is not None
+    planes = class_planes(frame.coco)
+    masks = {
+        tag: paint(planes, frame.size_hw, order_ids=classes.order_ids(tag))
+        for tag in classes.draw_orders
+    }
+    mask = masks.pop(frame.tag)
+    contested = np.zeros(frame.size_hw, np.bool_)
+    for other in masks.values():
+        contested |= mask != other
+    return mask, int(np.count_nonzero(contested))
+
+
+def _write_overlay(
+    path: Path, dataset: LabelledDataset, frame: LabelledFrame, mask: NDArray[np.uint8]
+) -> None:
+    from PIL import Image
+
+    from wristseg.artifacts import atomic_path
+    from wristseg.overlay import blend
+
+    overlay = blend(dataset.image(frame), mask, dataset.classes)
+    with atomic_path(path) as temporary:
+        Image.fromarray(overlay).save(temporary, "JPEG", quality=90)
+
+
+def _require_own_folders(dataset: LabelledDataset, output_dir: Path, viz_dir: Path | None) -> None:
+    """Refuse to write where the images are: ``<stem>.png`` may be the name of one of them."""
+    taken = {frame.image_path.parent.resolve() for frame in dataset.frames}
+    for option, folder in (("--output-dir", output_dir), ("--viz-dir", viz_dir)):
+        if folder is None:
+            continue
+        if folder.resolve() in taken:
+            raise UsageError(f"{option} {folder} holds the images; give a folder of its own")
+        taken.add(folder.resolve())
+
+
+def _stale(output_dir: Path, frames: tuple[LabelledFrame, ...]) -> tuple[str, ...]:
+    written = {f"{frame.stem}.png" for frame in frames}
+    return tuple(sorted(path.name for path in output_dir.glob("*.png") if path.name not in written))

@@ -1,0 +1,15 @@
+"""Fixtures that every part of the tests may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.datasets import make_coco_dataset
+
+
+@pytest.fixture
+def coco_dataset(tmp_path: Path) -> Path:
+    """A data set of six labelled 48x64 frames in CVAT's layout; frame 1 is a grasp frame."""
+    return make_coco_dataset(tmp_path / "dataset")
