@@ -11,14 +11,13 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from wristseg.data.check import check_dataset
 
 from wristseg.configs import CheckConfig, DemoConfig, MasksConfig, PredictConfig, TrainConfig
-from wristseg.data.check import check_dataset
-from wristseg.data.masks import generate_masks, load_labels
+from wristseg.data.labels import load_labels
+from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
-from wristseg.evaluate.frames import evaluate
-from wristseg.evaluate.report import ReportText, write_report
-from wristseg.predict import Segmenter
+from wristseg.evaluate.report import ReportText, report_run
 from wristseg.predict.predict import predict
 from wristseg.train.fit import TrainSummary, train
 
@@ -62,8 +61,8 @@ def _clips(config: DemoConfig) -> list[Path]:
     clips = sorted(config.clips.glob("*.mp4"))
     if not config.dataset_path.is_dir() or not clips:
         raise UsageError(
-            f"{config.dataset_path} or {config.clips}/*.mp4 is not here; run the demo in a clone of "
-            "the repository, or give --dataset-path and --clips"
+            f"{config.dataset_path} or {config.clips}/*.mp4 is not here; run the demo in a clone "
+            "of the repository, or give --dataset-path and --clips"
         )
     return clips
 
@@ -106,35 +105,22 @@ def _predict(config: DemoConfig, trained: TrainSummary, clips: list[Path]) -> li
 def _report(
     config: DemoConfig, trained: TrainSummary, overlays: list[Path], *, seconds: float
 ) -> Path:
-    segmenter = Segmenter.load(trained.best_checkpoint)
     labels = load_labels(_training(config).dataset())
-    held_out = set(segmenter.info.split["val"])
-    frames = [frame for frame in labels.frames if frame.stem in held_out]
-    evaluation = evaluate(segmenter, labels, frames)
     path = config.output / "report.html"
     text = ReportText(
         title="wristseg demo: from labels to masks",
         lead=(
-            f"A model of 0.85 million parameters, trained on {len(labels.frames) - len(frames)} "
-            f"labelled frames at 84x84 and shown here on the {len(frames)} it never saw."
+            "A model of 0.85 million parameters, trained from the labels of "
+            f"{config.dataset_path} at 84x84 and shown here on frames it never saw."
         ),
         tiles=(
-            ("mean IoU, validation", f"{evaluation.mean_iou:.3f}"),
             ("epochs", str(trained.epochs)),
             ("training", f"{trained.seconds / 60:.1f} min"),
             ("whole demo", f"{seconds / 60:.1f} min"),
         ),
         next_steps=_next_steps(trained),
     )
-    write_report(
-        path,
-        trained.run_dir,
-        text=text,
-        segmenter=segmenter,
-        labels=labels,
-        evaluation=evaluation,
-        clips=overlays,
-    )
+    report_run(trained.run_dir, labels, text=text, path=path, clips=overlays)
     return path
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from wristseg.classes import ClassTable
-from wristseg.data.masks import LabelledDataset, LabelledFrame
-from wristseg.images import read_image_rgb
+from wristseg.data.labels import LabelledDataset, LabelledFrame
+from wristseg.data.progress import with_progress
+from wristseg.errors import DataError
 from wristseg.metrics import class_iou, confusion_matrix, mean_iou
 from wristseg.predict import Segmenter
 
@@ -75,13 +74,15 @@ def evaluate(
         frames: Which of its frames to use.
 
     Raises:
-        DataError: A frame's image or mask cannot be read.
+        DataError: The data set has other classes than the model, or a frame cannot be read.
     """
+    if labels.classes.names != segmenter.classes.names:
+        problem = f"classes are {labels.classes.names}, the model's {segmenter.classes.names}"
+        raise DataError(labels.layout.images_dir, problem)
     num_classes = len(segmenter.classes)
     pooled = np.zeros((num_classes, num_classes), np.int64)
     results = []
-    progress = Console(stderr=True)
-    for frame in track(frames, "validating", console=progress, transient=True):
+    for frame in with_progress(frames, total=len(frames), doing="validating"):
         _, label, prediction = segment_labelled(segmenter, labels, frame)
         contract = segmenter.info.preprocess
         counts = confusion_matrix(
@@ -100,6 +101,5 @@ def segment_labelled(
     Returns:
         (H, W, 3) uint8 RGB, (H, W) uint8 class ids, (H, W) uint8 class ids.
     """
-    frame_rgb = read_image_rgb(frame.path)
-    prediction = segmenter.predict(np.ascontiguousarray(frame_rgb[..., ::-1]))
-    return frame_rgb, labels.mask(frame), prediction
+    frame_rgb = labels.image(frame)
+    return frame_rgb, labels.mask(frame), segmenter.predict_rgb(frame_rgb)

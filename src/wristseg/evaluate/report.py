@@ -1,7 +1,7 @@
 """``report.html``: one page that shows how a trained model does, in figures and pictures.
 
-In: a run folder, its model and an evaluation. Out: a self-contained page. Called at the end of
-every training and by the demo, which adds its clips.
+In: a run folder and its data set. Out: a self-contained page and the figures on it. Called at the
+end of every training and by the demo, which adds its clips.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.data.masks import LabelledDataset
-from wristseg.evaluate.frames import Evaluation, FrameResult, segment_labelled
+from wristseg.data.labels import LabelledDataset, LabelledFrame
+from wristseg.errors import DataError
+from wristseg.evaluate.frames import Evaluation, FrameResult, evaluate, segment_labelled
 from wristseg.overlay import blend
 from wristseg.pages import image_uri, png_uri, render_page
 from wristseg.predict import Segmenter
 
-__all__ = ["ReportText", "filmstrip", "write_report"]
+__all__ = ["ReportText", "filmstrip", "report_run"]
 
 #: Frames in each gallery; more make the page slow without showing more kinds of mistakes.
 GALLERY_FRAMES = 4
@@ -28,7 +29,11 @@ GALLERY_FRAMES = 4
 PICTURE_WIDTH = 320
 
 _PLOTS = (
-    ("results.png", "Curves", "Loss and validation IoU over the epochs; the dot is the kept model."),
+    (
+        "results.png",
+        "Curves",
+        "Loss and validation IoU over the epochs; the dot is the kept model.",
+    ),
     ("confusion_matrix.png", "Confusion", "Rows are labels, columns predictions, rows sum to 1."),
 )
 
@@ -40,7 +45,7 @@ class ReportText:
     Attributes:
         title: Heading of the page.
         lead: One or two sentences below it.
-        tiles: (name, value) pairs shown large.
+        tiles: (name, value) pairs shown large, after the mean IoU.
         next_steps: (what it does, command) pairs.
     """
 
@@ -50,51 +55,45 @@ class ReportText:
     next_steps: tuple[tuple[str, str], ...]
 
 
-def write_report(
-    path: Path,
+def report_run(
     run_dir: Path,
+    labels: LabelledDataset,
     *,
     text: ReportText,
-    segmenter: Segmenter,
-    labels: LabelledDataset,
-    evaluation: Evaluation,
+    path: Path | None = None,
     clips: Sequence[Path] = (),
-) -> None:
-    """Write the page.
+) -> Evaluation:
+    """Evaluate a run's ``best.ckpt`` on the frames it was validated on, and write the page.
 
     Args:
-        path: Where to.
-        run_dir: Run folder, whose plots are shown.
+        run_dir: Run folder with ``best.ckpt`` and the training's plots.
+        labels: The data set the run was trained on.
         text: Title, lead, tiles and next steps.
-        segmenter: The model that was evaluated.
-        labels: The data set it was evaluated on.
-        evaluation: Its result.
+        path: Where the page goes; ``report.html`` in the run folder where not given.
         clips: Overlay videos to show as film strips.
+
+    Raises:
+        CheckpointError: The run's checkpoint cannot be read.
+        DataError: A validation frame is no longer in the data set.
     """
-    ranked = evaluation.ranked()
-    count = min(GALLERY_FRAMES, len(ranked) // 2 or 1)
-    triple = "Frame, label and prediction side by side."
-    galleries = [
-        _gallery("Worst frames", triple, ranked[:count], segmenter, labels),
-        _gallery("Best frames", triple, ranked[::-1][:count], segmenter, labels),
-    ]
-    if clips:
-        galleries.append(_clip_gallery(clips))
+    segmenter = Segmenter.load(run_dir / "best.ckpt")
+    evaluation = evaluate(segmenter, labels, _validation_frames(segmenter, labels))
     render_page(
         "report.html",
-        path,
+        path or run_dir / "report.html",
         title=text.title,
         lead=text.lead,
-        tiles=text.tiles,
+        tiles=(("mean IoU, validation", f"{evaluation.mean_iou:.3f}"), *text.tiles),
         next_steps=text.next_steps,
         class_rows=_class_rows(evaluation),
         plots=[
             {"title": title, "note": note, "uri": png_uri(run_dir / name)}
             for name, title, note in _PLOTS
         ],
-        galleries=galleries,
+        galleries=_galleries(segmenter, labels, evaluation, clips),
         origin=_origin(segmenter),
     )
+    return evaluation
 
 
 def filmstrip(video: Path, *, count: int = 6) -> NDArray[np.uint8]:
@@ -110,6 +109,30 @@ def filmstrip(video: Path, *, count: int = 6) -> NDArray[np.uint8]:
         ]
     picks = np.linspace(0, len(frames) - 1, count).round().astype(int)
     return np.hstack([frames[pick].to_ndarray(format="rgb24") for pick in picks])
+
+
+def _validation_frames(segmenter: Segmenter, labels: LabelledDataset) -> tuple[LabelledFrame, ...]:
+    held_out = set(segmenter.info.split.get("val", ()))
+    frames = tuple(frame for frame in labels.frames if frame.stem in held_out)
+    missing = sorted(held_out - {frame.stem for frame in frames})
+    if missing or not frames:
+        raise DataError(
+            labels.layout.images_dir,
+            f"validation frames of the checkpoint are not in the data set: {missing or 'all'}",
+        )
+    return frames
+
+
+def _galleries(
+    segmenter: Segmenter, labels: LabelledDataset, evaluation: Evaluation, clips: Sequence[Path]
+) -> list[dict[str, object]]:
+    ranked = evaluation.ranked()
+    count = min(GALLERY_FRAMES, max(1, len(ranked) // 2))
+    galleries = [
+        _gallery("Worst frames", ranked[:count], segmenter, labels),
+        _gallery("Best frames", ranked[::-1][:count], segmenter, labels),
+    ]
+    return [*galleries, _clip_gallery(clips)] if clips else galleries
 
 
 def _class_rows(evaluation: Evaluation) -> list[dict[str, str]]:
@@ -130,12 +153,11 @@ def _class_rows(evaluation: Evaluation) -> list[dict[str, str]]:
 
 
 def _ratio(part: float, whole: float) -> str:
-    return f"{part / whole:.3f}" if whole > 0 and np.isfinite(part) else "–"
+    return f"{part / whole:.3f}" if whole > 0 and np.isfinite(part) else "-"
 
 
 def _gallery(
     title: str,
-    note: str,
     results: Sequence[FrameResult],
     segmenter: Segmenter,
     labels: LabelledDataset,
@@ -147,13 +169,14 @@ def _gallery(
         row = np.hstack([_shrink(picture) for picture in (frame_rgb, *blends)])
         caption = f"{result.frame.stem} ({result.frame.tag}), IoU {result.iou:.3f}"
         pictures.append({"uri": image_uri(row), "caption": caption})
-    return {"title": title, "note": note, "pictures": pictures, "wide": True}
+    note = "Frame, label and prediction side by side."
+    return {"title": title, "note": note, "pictures": pictures}
 
 
 def _clip_gallery(clips: Sequence[Path]) -> dict[str, object]:
     pictures = [{"uri": image_uri(filmstrip(clip)), "caption": clip.name} for clip in clips]
     note = "Overlays from left to right in time; the videos lie in the clips folder."
-    return {"title": "Clips", "note": note, "pictures": pictures, "wide": True}
+    return {"title": "Clips", "note": note, "pictures": pictures}
 
 
 def _shrink(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

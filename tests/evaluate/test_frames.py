@@ -1,0 +1,83 @@
+"""Evaluation counts agreement between a model and labels, per frame and pooled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wristseg.classes import DEFAULT_CLASSES
+from wristseg.configs import DatasetPaths
+from wristseg.data.labels import load_labels
+from wristseg.errors import DataError
+from wristseg.evaluate.frames import evaluate
+from wristseg.metrics import confusion_matrix, mean_iou
+from wristseg.modeling.checkpoint import CheckpointInfo
+from wristseg.predict import Segmenter
+from wristseg.preprocess import PreprocessContract
+
+
+class Scripted:
+    """A backend that answers with the masks it was given, in order."""
+
+    device = "cpu"
+
+    def __init__(self, masks):
+        self.masks = iter(masks)
+
+    def class_ids(self, batch):
+        return np.stack([next(self.masks) for _ in batch])
+
+
+def scripted_segmenter(masks, size_hw, classes=DEFAULT_CLASSES):
+    info = CheckpointInfo(
+        path=Path("scripted"),
+        legacy=False,
+        classes=classes,
+        preprocess=PreprocessContract(size_hw),
+        num_parameters=0,
+    )
+    return Segmenter(Scripted(masks), info)
+
+
+@pytest.fixture
+def labels(coco_dataset):
+    return load_labels(DatasetPaths(coco_dataset))
+
+
+def test_the_labels_themselves_score_one(labels):
+    masks = [labels.mask(frame) for frame in labels.frames]
+    result = evaluate(scripted_segmenter(masks, masks[0].shape), labels, labels.frames)
+    assert result.mean_iou == 1.0
+    assert [frame.iou for frame in result.frames] == [1.0] * len(masks)
+    assert result.confusion.sum() == sum(mask.size for mask in masks)
+
+
+def test_small_models_are_compared_at_their_own_size(labels):
+    contract = PreprocessContract((12, 16))
+    masks = [contract.resize_mask(labels.mask(frame)) for frame in labels.frames]
+    result = evaluate(scripted_segmenter(masks, (12, 16)), labels, labels.frames)
+    assert result.mean_iou == 1.0
+    assert result.confusion.sum() == 12 * 16 * len(masks)
+
+
+def test_pooled_iou_is_not_the_mean_of_frames(labels):
+    wrong = [np.full(labels.frames[0].size_hw, 2, np.uint8) for _ in labels.frames]
+    wrong[0] = labels.mask(labels.frames[0])
+    result = evaluate(scripted_segmenter(wrong, wrong[0].shape), labels, labels.frames)
+    truth = np.stack([labels.mask(frame) for frame in labels.frames])
+    assert result.mean_iou == mean_iou(confusion_matrix(np.stack(wrong), truth, 6))
+    assert result.ranked()[-1].frame == labels.frames[0]
+    assert result.class_iou()["moving_finger"] < 1.0
+
+
+def test_model_of_other_classes_is_refused(labels):
+    names = (*DEFAULT_CLASSES.names[:5], "thumb")
+    orders = {
+        tag: tuple(names[i] for i in DEFAULT_CLASSES.order_ids(tag))
+        for tag in DEFAULT_CLASSES.draw_orders
+    }
+    classes = type(DEFAULT_CLASSES)(names, DEFAULT_CLASSES.colors_rgb, orders)
+    with pytest.raises(DataError, match="thumb"):
+        evaluate(scripted_segmenter([], (12, 16), classes), labels, labels.frames)
