@@ -155,7 +155,7 @@ def write_mask(path: Path, mask: NDArray[np.uint8], classes: ClassTable) -> None
     picture = Image.fromarray(mask)
     picture.putpalette(palette.tobytes())
     with atomic_path(path) as temporary:
-        picture.save(temporary, "PNG", compress_level=2)
+        picture.save(temporary, "PNG", compress_level=1)
 
 
 @contextmanager

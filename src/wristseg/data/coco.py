@@ -77,11 +77,13 @@ class Problem:
         severity: ``error``, or ``warning`` for what is odd but has a meaning.
         stem: The frame whose labels it concerns, or None if it concerns more than those. Faults in
             the labels of a frame stop mattering when the frame is excluded.
+        topic: What kind of fault it is, in a few words; ``wristseg check`` groups by it.
     """
 
     text: str
     severity: Literal["error", "warning"] = "error"
     stem: str | None = None
+    topic: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,9 @@ def _frames(
             severity: Literal["error", "warning"] = (
                 "error" if record["id"] in annotated_ids else "warning"
             )
-            problems.append(Problem(f"{where}: {error}", severity, frame_stem(file_name)))
+            problems.append(
+                Problem(f"{where}: {error}", severity, frame_stem(file_name), "missing images")
+            )
             path = images_dir / file_name
         except RuleError as error:
             problems.append(Problem(f"{where}: {error}"))
@@ -250,11 +254,12 @@ def _is_dummy(record: dict[str, Any], categories: list[dict[str, Any]], used: Co
 def _unknown_category(name: str, count: int, classes: ClassTable) -> Problem:
     text = f"category {show(name)} ({count} annotations) is not a class"
     if count == 0:
-        return Problem(text + "; nothing uses it, so it is left out", "warning")
+        return Problem(text + "; nothing uses it, so it is left out", "warning", topic="classes")
     known = ", ".join(classes.names)
     return Problem(
         f"{text} ({known}); rename it in the annotation tool, or name the classes of this data set"
-        " in its dataset.yaml"
+        " in its dataset.yaml",
+        topic="classes",
     )
 
 
@@ -304,7 +309,10 @@ def _refuse_equal_stems(frames: dict[int, Frame], problems: list[Problem]) -> No
     for frame in frames.values():
         by_stem[frame.stem.casefold()].append(show(frame.file_name))
     problems += [
-        Problem(f"{' and '.join(names)} would share one mask file; rename one of the images")
+        Problem(
+            f"{' and '.join(names)} would share one mask file; rename one of the images",
+            topic="names",
+        )
         for names in by_stem.values()
         if len(names) > 1
     ]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -142,17 +143,20 @@ def examine_labels(
 
     Raises:
         UsageError: A named folder or file is not there.
-        DataError: No known layout, or a file that is not what it should be at all.
+        DataError: No known layout, or no readable class table.
     """
     layout = find_layout(paths)
     classes = ClassTable.of_dataset(paths.dataset_path)
     if masks_dir is None and layout.kind == "masks":
         masks_dir = paths.dataset_path / "masks"
-    marks = _Marks(read_selections(layout.selections), read_excluded(layout.excluded))
     if masks_dir is not None:
         candidates, problems = _from_masks(layout, masks_dir, classes)
     else:
         candidates, problems = _from_coco(layout, classes)
+    marks = _Marks(
+        _read_marks(read_selections, layout.selections, problems),
+        _read_marks(read_excluded, layout.excluded, problems),
+    )
     problems += marks.unmatched(candidates)
     excluded = {c.stem for c in candidates if marks.excludes(c)}
     problems = [_unless_excluded(problem, excluded) for problem in problems]
@@ -210,15 +214,32 @@ class _Marks:
     def unmatched(self, candidates: list[_Candidate]) -> list[Problem]:
         known = {name for c in candidates for name in (c.stem, c.source)}
         return [
-            Problem(f"{file} marks {name!r}, which is no image of the data set", "warning")
+            Problem(
+                f"{file} marks {name!r}, which is no image of the data set",
+                "warning",
+                topic="names",
+            )
             for file, names in (("selections", self.grasp), ("excluded", self.excluded))
             for name in sorted(names - known)
         ]
 
 
+def _read_marks(
+    read: Callable[[Path | None], frozenset[str]], path: Path | None, problems: list[Problem]
+) -> frozenset[str]:
+    try:
+        return read(path)
+    except DataError as error:
+        problems.append(Problem(str(error), topic="marks"))
+        return frozenset()
+
+
 def _from_coco(layout: Layout, classes: ClassTable) -> tuple[list[_Candidate], list[Problem]]:
     assert layout.annotations is not None
-    coco, problems = examine_coco(layout.annotations, layout.images_dir, classes)
+    try:
+        coco, problems = examine_coco(layout.annotations, layout.images_dir, classes)
+    except DataError as error:
+        return [], [Problem(str(error))]
     candidates = [
         _Candidate(
             stem=frame.stem,
@@ -254,7 +275,7 @@ def _from_masks(
 def _unless_excluded(problem: Problem, excluded: set[str]) -> Problem:
     if problem.severity == "warning" or problem.stem not in excluded:
         return problem
-    return Problem(f"{problem.text} (the frame is excluded)", "warning", problem.stem)
+    return replace(problem, text=f"{problem.text} (the frame is excluded)", severity="warning")
 
 
 def _with_right_size(
@@ -268,13 +289,13 @@ def _with_right_size(
         try:
             image_hw = image_size_hw(frame.image_path)
         except DataError as error:
-            problems.append(Problem(str(error), "error", frame.stem))
+            problems.append(Problem(str(error), "error", frame.stem, "image files"))
             continue
         if image_hw == frame.size_hw:
             kept.append(frame)
         else:
             text = f"{frame.image_path.name}: {_size_fault(image_hw, frame.size_hw)}"
-            problems.append(Problem(text, "error", frame.stem))
+            problems.append(Problem(text, "error", frame.stem, "image sizes"))
     return kept, problems
 
 

@@ -7,6 +7,7 @@ written before the whole data set has passed the rules. Called by ``cli.masks`` 
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,15 @@ __all__ = [
     "LabelledDataset",
     "LabelledFrame",
     "MasksSummary",
+    "draw_frame",
     "draw_mask",
     "generate_masks",
     "load_labels",
 ]
+
+
+#: Threads that draw and write; most of the time goes into waiting for the disk to confirm.
+_WRITERS = 4
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,19 @@ def generate_masks(config: MasksConfig) -> MasksSummary:
         )
     output_dir = config.output_dir or config.dataset_path / "masks"
     _require_own_folders(dataset, output_dir, config.viz_dir)
-    pixels = np.zeros(len(dataset.classes), np.int64)
-    contested = 0
-    for frame in with_progress(dataset.frames, doing="drawing masks"):
-        mask, contested_here = _draw(frame, dataset.classes)
+
+    def write(frame: LabelledFrame) -> tuple[NDArray[np.int64], int]:
+        mask, contested = draw_frame(frame, dataset.classes)
         write_mask(output_dir / f"{frame.stem}.png", mask, dataset.classes)
         if config.viz_dir is not None:
             _write_overlay(config.viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
-        pixels += np.bincount(mask.ravel(), minlength=len(dataset.classes))
-        contested += contested_here
+        counts = np.bincount(mask.ravel(), minlength=len(dataset.classes))
+        return counts, int(np.count_nonzero(contested))
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        done = pool.map(write, dataset.frames)
+        counted = list(with_progress(done, total=len(dataset.frames), doing="drawing masks"))
+    pixels = np.sum([counts for counts, _ in counted], axis=0)
     per_order = Counter(frame.tag for frame in dataset.frames)
     return MasksSummary(
         output_dir=output_dir,
@@ -87,14 +97,20 @@ def generate_masks(config: MasksConfig) -> MasksSummary:
         excluded=dataset.excluded,
         without_annotation=dataset.without_annotation,
         pixels_per_class=dict(zip(dataset.classes.names, pixels.tolist(), strict=True)),
-        contested_pixels=contested,
+        contested_pixels=sum(contested for _, contested in counted),
         stale=_stale(output_dir, dataset.frames),
         warnings=dataset.warnings,
     )
 
 
-def _draw(frame: LabelledFrame, classes: ClassTable) -> tuple[NDArray[np.uint8], int]:
-    """Return a frame's mask and how many of its pixels another draw order would change."""
+def draw_frame(
+    frame: LabelledFrame, classes: ClassTable
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Draw a frame with COCO outlines, and compare the draw orders.
+
+    Returns:
+        (H, W) uint8, class ids; and (H, W) bool, pixels that another draw order would change.
+    """
     assert frame.coco is not None
     planes = class_planes(frame.coco)
     masks = {
@@ -105,7 +121,7 @@ def _draw(frame: LabelledFrame, classes: ClassTable) -> tuple[NDArray[np.uint8],
     contested = np.zeros(frame.size_hw, np.bool_)
     for other in masks.values():
         contested |= mask != other
-    return mask, int(np.count_nonzero(contested))
+    return mask, contested
 
 
 def _write_overlay(

@@ -6,7 +6,7 @@ Called by the stages that go over all frames of a data set.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 __all__ = ["with_progress"]
@@ -17,22 +17,22 @@ _QUIET_S = 2.0
 ItemT = TypeVar("ItemT")
 
 
-def with_progress(items: Sequence[ItemT], *, doing: str) -> Iterator[ItemT]:
+def with_progress(items: Iterable[ItemT], *, total: int, doing: str) -> Iterator[ItemT]:
     """Yield the items; after two seconds show a bar named ``doing`` while the rest are yielded."""
     started = time.monotonic()
-    for place, item in enumerate(items):
-        if time.monotonic() - started > _QUIET_S:
-            yield from _with_bar(items[place:], done=place, doing=doing)
-            return
+    iterator = iter(items)
+    for done, item in enumerate(iterator, start=1):
         yield item
+        if time.monotonic() - started > _QUIET_S:
+            yield from _with_bar(iterator, done=done, total=total, doing=doing)
 
 
-def _with_bar(rest: Sequence[ItemT], *, done: int, doing: str) -> Iterator[ItemT]:
+def _with_bar(rest: Iterator[ItemT], *, done: int, total: int, doing: str) -> Iterator[ItemT]:
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(doing, total=done + len(rest), completed=done)
+        task = progress.add_task(doing, total=total, completed=done)
         for item in rest:
             yield item
             progress.advance(task)

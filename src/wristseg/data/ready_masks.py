@@ -56,7 +56,10 @@ def find_masks(
     images = [path for path in list_images(images_dir) if not path.resolve().is_relative_to(inside)]
     counts = Counter(frame_stem(path.name).casefold() for path in images)
     problems += [
-        Problem(f"{count} images have the stem {stem!r}, so they would share one mask; rename them")
+        Problem(
+            f"{count} images have the stem {stem!r}, so they would share one mask; rename them",
+            topic="names",
+        )
         for stem, count in counts.items()
         if count > 1
     ]
@@ -65,9 +68,9 @@ def find_masks(
         try:
             pairs.append(_pair(path, masks.pop(frame_stem(path.name), None), classes))
         except DataError as error:
-            problems.append(Problem(str(error), "error", frame_stem(path.name)))
+            problems.append(Problem(str(error), "error", frame_stem(path.name), "image files"))
     problems += [
-        Problem(f"mask {path.name} has no image in {images_dir}", "warning")
+        Problem(f"mask {path.name} has no image in {images_dir}", "warning", topic="names")
         for path in masks.values()
     ]
     return pairs, problems
