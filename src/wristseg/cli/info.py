@@ -1,0 +1,113 @@
+"""``wristseg info``: what a model file is and where it comes from."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from wristseg.artifacts import sha256_of
+from wristseg.cli.command import run_command
+from wristseg.configs import InfoConfig
+
+if TYPE_CHECKING:
+    from wristseg.modeling.checkpoint import CheckpointInfo
+
+__all__ = ["main"]
+
+_DESCRIPTION = """
+Tell what a model file is: classes, input size, training data, metrics, origin.
+
+  wristseg info outputs/efficientvit_seg/best.ckpt
+  wristseg info outputs/efficientvit_seg/best.ckpt --json
+"""
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg info") -> int:
+    """Run the command and return its exit code."""
+    return run_command(InfoConfig, _run, argv, prog=prog, description=_DESCRIPTION)
+
+
+def _run(config: InfoConfig) -> int:
+    from wristseg.modeling.checkpoint import read_checkpoint_info
+
+    info = read_checkpoint_info(config.file)
+    facts = _facts(info, sha256_of(config.file))
+    if config.json:
+        print(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        _print_table(facts)
+    return 0
+
+
+def _facts(info: CheckpointInfo, sha256: str) -> dict[str, Any]:
+    return {
+        "file": info.path,
+        "sha256": sha256,
+        "made_by": "the plain Lightning script" if info.legacy else "wristseg train",
+        "parameters": info.num_parameters,
+        "classes": info.classes.names,
+        "preprocess": info.preprocess.to_dict(),
+        "observation": info.observation,
+        "weights_source": info.weights_source,
+        "dataset_sha256": info.dataset_sha256,
+        "split": info.split,
+        "epoch": info.epoch,
+        "loss": info.loss,
+        "seed": info.seed,
+        "metrics": info.metrics,
+        "git_commit": info.git_commit,
+        "versions": info.versions,
+        "config": info.config,
+    }
+
+
+def _print_table(facts: Mapping[str, Any]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), _text(name, value))
+    # A hash or a path is copied from here: no colour, no wrapping when piped into a file.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None or value in ({}, ""):
+        return "not said"
+    if name == "classes":
+        return ", ".join(f"{i} {class_name}" for i, class_name in enumerate(value))
+    if name == "split":
+        return ", ".join(f"{len(frames)} {side}" for side, frames in value.items())
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_number(entry)}" for key, entry in value.items())
+    return _number(value)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: paths as text, NaN (a class that never occurs) as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, PurePath) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
