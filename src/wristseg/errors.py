@@ -5,6 +5,7 @@
     |   `-- MissingExtraError   an optional dependency is not installed
     |-- DataError            3  labels, images or videos that break a rule; lists every fault found
     |-- CheckpointError      3  a model file that cannot be trusted or does not fit
+    |-- TrainingError        3  a training that cannot go on: the loss or a weight is not finite
     `-- PartialResultError   4  some of the outputs could not be made; names which
 
 A message says where, what was found, what was expected and what to do. Readers collect every
@@ -20,6 +21,7 @@ __all__ = [
     "DataError",
     "MissingExtraError",
     "PartialResultError",
+    "TrainingError",
     "UsageError",
     "WristsegError",
 ]
@@ -81,6 +83,10 @@ class DataError(WristsegError):
 
 class CheckpointError(WristsegError):
     """A checkpoint or exported model cannot be read, is unsafe, or does not fit."""
+
+
+class TrainingError(WristsegError):
+    """A training cannot go on; the checkpoints written so far are whole."""
 
 
 class PartialResultError(WristsegError):

@@ -1,0 +1,138 @@
+"""From the options of a training to its two sides of frames, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wristseg.artifacts import sha256_of
+from wristseg.classes import IGNORE_INDEX
+from wristseg.configs import TrainConfig
+from wristseg.data.augment import Recipe, recipe_for
+from wristseg.data.frames import TrainingFrames
+from wristseg.data.labels import LabelledDataset, load_labels
+from wristseg.data.split import Split, make_split, neighbours_in_train, read_split
+from wristseg.errors import DataError, UsageError
+from wristseg.preprocess import PreprocessContract
+
+__all__ = ["TrainingData", "check_sides", "load_training_data"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything that a training reads.
+
+    Attributes:
+        dataset: Frames, masks and class table.
+        split: Stems of both sides.
+        contract: What happens to a frame before the network.
+        recipe: Augmentation of the training side.
+        train: Training frames.
+        val: Validation frames.
+        neighbours: Validation frames with a neighbour from their recording in training.
+    """
+
+    dataset: LabelledDataset
+    split: Split
+    contract: PreprocessContract
+    recipe: Recipe
+    train: TrainingFrames
+    val: TrainingFrames
+    neighbours: int
+
+
+def load_training_data(
+    config: TrainConfig, *, split_file: Path | None, rank: int = 0, world_size: int = 1
+) -> TrainingData:
+    """Read labels and images, draw or read the split, and check both sides.
+
+    Args:
+        config: Options of the training.
+        split_file: ``split.json`` of the run to resume, or None to draw a new split.
+        rank: Number of this process.
+        world_size: Number of processes; each validates its own part of the frames.
+
+    Raises:
+        UsageError: ``--num-classes`` is not the data set's number.
+        DataError: Labels or images are bad, or the split is no basis for a training.
+    """
+    dataset = load_labels(config.dataset(), masks_dir=config.masks_dir)
+    if config.num_classes not in {None, len(dataset.classes)}:
+        raise UsageError(
+            f"--num-classes {config.num_classes}: the data set's class table has "
+            f"{len(dataset.classes)} ({', '.join(dataset.classes.names)}); "
+            "put your own into <dataset-path>/dataset.yaml"
+        )
+    if split_file is None:
+        split = make_split(
+            dataset.frames,
+            val_fraction=config.val_fraction,
+            seed=config.seed,
+            split_by=config.split_by,
+        )
+    else:
+        split = read_split(split_file, dataset.frames)
+    check_sides(dataset, split)
+    contract = PreprocessContract(config.size_hw, config.crop)
+    recipe = recipe_for(config.augment, config.size_hw)
+
+    def side(stems: Sequence[str], recipe: Recipe) -> TrainingFrames:
+        frames = TrainingFrames(dataset, stems, contract=contract, recipe=recipe, seed=config.seed)
+        frames.preload()
+        return frames
+
+    return TrainingData(
+        dataset=dataset,
+        split=split,
+        contract=contract,
+        recipe=recipe,
+        train=side(split.train, recipe),
+        val=side(split.val[rank::world_size], "none"),
+        neighbours=neighbours_in_train(dataset.frames, split),
+    )
+
+
+def check_sides(dataset: LabelledDataset, split: Split) -> None:
+    """Refuse a split on which a result would mean nothing.
+
+    Raises:
+        DataError: A side is empty, the same image stands on both sides, or a class is labelled in
+            no training frame.
+    """
+    problems = [f"no {name} frames" for name in ("train", "val") if not getattr(split, name)] or [
+        *_shared_images(dataset, split),
+        *_missing_classes(dataset, split),
+    ]
+    if problems:
+        raise DataError("split", problems)
+
+
+def _shared_images(dataset: LabelledDataset, split: Split) -> list[str]:
+    by_content = defaultdict(list)
+    for frame in dataset.frames:
+        by_content[sha256_of(frame.image_path)].append(frame.stem)
+    val = set(split.val)
+    return [
+        f"{', '.join(stems)}: the same image in training and validation; "
+        "mark all but one of them in excluded.json"
+        for stems in by_content.values()
+        if len({stem in val for stem in stems}) == 2
+    ]
+
+
+def _missing_classes(dataset: LabelledDataset, split: Split) -> list[str]:
+    train = set(split.train)
+    labelled = np.zeros(IGNORE_INDEX + 1, bool)
+    for frame in dataset.frames:
+        if frame.stem in train:
+            labelled |= np.bincount(dataset.mask(frame).ravel(), minlength=labelled.size) > 0
+    return [
+        f"class {name} is labelled in none of the {len(train)} training frames; label some, "
+        "or leave the class out of the table in <dataset-path>/dataset.yaml"
+        for class_id, name in enumerate(dataset.classes.names)
+        if class_id > 0 and not labelled[class_id]  # 0 is what nobody drew
+    ]

@@ -1,0 +1,164 @@
+"""The Lightning module: loss, optimiser and the pooled validation metric.
+
+Comes in: batches of ``data.frames``. Goes out: logged losses and val/iou, and checkpoints whose
+weights have the plain names (``backbone.*``, ``seg_head.*``), so that files of the plain script and
+of this module are the same to every reader. Used by ``train.fit`` and by existing users' code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wristseg.data.frames import Batch
+from wristseg.errors import TrainingError
+from wristseg.metrics import class_iou, confusion_matrix, mean_iou
+from wristseg.modeling.losses import loss_function
+from wristseg.modeling.network import SegmentationNetwork
+
+__all__ = ["ETA_MIN", "EfficientViTSegModule"]
+
+#: Learning rate at the end of the cosine.
+ETA_MIN = 1e-6
+
+_PREFIX = "network."
+
+
+class EfficientViTSegModule(pl.LightningModule):
+    """Trains a ``SegmentationNetwork``.
+
+    Args:
+        num_classes: Classes of the masks.
+        lr: Learning rate of AdamW at the start of the cosine.
+        weight_decay: Weight decay of AdamW.
+        img_height: Height of the network's input, pixels.
+        img_width: Width of the network's input, pixels.
+        loss_type: ``iou`` or ``ce``.
+        img_size: Side of a square input, as older checkpoints name it; it wins where given.
+    """
+
+    def __init__(  # noqa: PLR0917 - existing code passes them by position
+        self,
+        num_classes: int = 6,
+        lr: float = 1e-4,
+        weight_decay: float = 1e-4,
+        img_height: int = 480,
+        img_width: int = 640,
+        loss_type: Literal["iou", "ce"] = "iou",
+        img_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        if img_size is not None:
+            img_height = img_width = img_size
+        self.save_hyperparameters(
+            {
+                "num_classes": num_classes,
+                "lr": lr,
+                "weight_decay": weight_decay,
+                "img_height": img_height,
+                "img_width": img_width,
+                "loss_type": loss_type,
+            }
+        )
+        self.network = SegmentationNetwork(num_classes)
+        self.loss = loss_function(loss_type)
+        #: Origin of the weights, written into every checkpoint (``train.record``).
+        self.record: Mapping[str, Any] | None = None
+        #: Pixel counts of the last validation, (C, C) int64, rows are true classes.
+        self.confusion: NDArray[np.int64] = np.zeros((num_classes, num_classes), np.int64)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, C, H, W) of standardised images (N, 3, H, W)."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one batch.
+
+        Raises:
+            TrainingError: The loss is not finite.
+        """
+        images, masks = batch
+        loss = self.loss(self(images), masks)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"epoch {self.current_epoch}, step {batch_idx}: the loss is {loss.item()}; "
+                "the checkpoints hold the last finite weights. Try a smaller --lr"
+            )
+        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(masks))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Start a new confusion matrix."""
+        self.confusion = np.zeros_like(self.confusion)
+
+    def validation_step(self, batch: Batch, _batch_idx: int) -> None:
+        """Add one batch to the confusion matrix of the validation set."""
+        images, masks = batch
+        logits = self(images)
+        loss = self.loss(logits, masks)
+        self.log("val/loss", loss, batch_size=len(masks), sync_dist=True)
+        predicted = logits.argmax(dim=1).to(torch.uint8)  # (N, H, W)
+        self.confusion += confusion_matrix(
+            predicted.cpu().numpy(), masks.cpu().numpy(), self.network.num_classes
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log val/iou, the mean over the classes in labels or predictions."""
+        if self.trainer.world_size > 1:
+            local = torch.from_numpy(self.confusion).to(self.device)
+            self.confusion = self.trainer.strategy.reduce(local, reduce_op="sum").cpu().numpy()
+        self.log("val/iou", mean_iou(self.confusion))
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the last validation's metrics; None stands for a class that never occurred.
+
+        The confusion matrix has rows of true classes.
+        """
+        classes = self.record["classes"]["names"] if self.record is not None else None
+        names = classes or [str(i) for i in range(self.network.num_classes)]
+        iou = class_iou(self.confusion)
+        return {
+            "val/iou": mean_iou(self.confusion),
+            "per_class_iou": {
+                name: float(value) if np.isfinite(value) else None
+                for name, value in zip(names, iou, strict=True)
+            },
+            "confusion_matrix": self.confusion.tolist(),
+            "epoch": self.current_epoch,
+        }
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return AdamW with a cosine from ``lr`` to ``ETA_MIN`` over the run's epochs."""
+        trained = [weight for weight in self.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(
+            trained, lr=self.hparams["lr"], weight_decay=self.hparams["weight_decay"]
+        )
+        epochs = self.trainer.max_epochs or 1
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimizer, T_max=epochs, eta_min=ETA_MIN
+        )
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give the weights their plain names and add the record of their origin."""
+        checkpoint["state_dict"] = {
+            name.removeprefix(_PREFIX): value.contiguous()
+            for name, value in checkpoint["state_dict"].items()
+        }
+        if self.record is not None:
+            checkpoint["wristseg"] = {**self.record, "metrics": self.metrics()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Turn the plain names into this module's."""
+        checkpoint["state_dict"] = {
+            _PREFIX + name.removeprefix(_PREFIX): value
+            for name, value in checkpoint["state_dict"].items()
+        }

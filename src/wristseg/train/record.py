@@ -1,0 +1,84 @@
+"""What a checkpoint says about its origin: the dict under its key ``wristseg``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wristseg.artifacts import git_commit, versions
+from wristseg.classes import ClassTable
+from wristseg.configs import TrainConfig
+from wristseg.data.split import Split
+from wristseg.modeling.checkpoint import FORMAT_VERSION
+from wristseg.preprocess import PreprocessContract
+
+__all__ = ["build_record", "plain_config"]
+
+#: Size and stacking of what a DrQ-v2 policy sees of the masks.
+_POLICY_SIZE_HW = (84, 84)
+_POLICY_STACK = 3
+
+
+def build_record(
+    config: TrainConfig,
+    *,
+    classes: ClassTable,
+    contract: PreprocessContract,
+    split: Split,
+    dataset_sha256: str,
+    weights_source: str,
+) -> dict[str, Any]:
+    """Return the origin of a run's weights, of plain dicts, lists, numbers and text only.
+
+    Keys:
+        format_version: Version of this dict.
+        classes: Class table (names, colours, draw orders).
+        preprocess: Preprocess contract, its fixed parts spelled out.
+        observation: What a policy sees: size_hw, interpolation, crop, class_map (None: ids as they
+            are), stack and stack_order, dtype, range (``ids``: class ids, not divided by 255).
+        weights_source: Start weights: ``imagenet``, ``none`` or ``checkpoint <file name>``.
+        dataset_sha256: Hash of labels and images.
+        split: Stems of the training and the validation frames.
+        git_commit: Commit of the code, ``-dirty`` where changed; None outside git.
+        versions: Versions of wristseg, Python and the libraries.
+        config: Options of the run.
+        seed: Seed of the split, the shuffle, the augmentation and new weights.
+
+    Each checkpoint adds ``metrics``: val/iou, per_class_iou, confusion_matrix and their epoch.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "classes": classes.to_dict(),
+        "preprocess": contract.to_dict(),
+        "observation": {
+            "size_hw": list(_POLICY_SIZE_HW),
+            "interpolation": "nearest",
+            "crop": contract.crop,
+            "class_map": None,
+            "stack": _POLICY_STACK,
+            "stack_order": "oldest-first",
+            "dtype": "uint8",
+            "range": "ids",
+        },
+        "weights_source": weights_source,
+        "dataset_sha256": dataset_sha256,
+        "split": {"train": _texts(split.train), "val": _texts(split.val)},
+        "git_commit": git_commit(Path(__file__).parent),
+        "versions": versions(),
+        "config": plain_config(config),
+        "seed": config.seed,
+    }
+
+
+def plain_config(config: TrainConfig) -> dict[str, Any]:
+    """Return the options as plain values, paths as text."""
+    return {
+        name: value.as_posix() if isinstance(value, Path) else value
+        for name, value in asdict(config).items()
+    }
+
+
+def _texts(stems: Sequence[str]) -> list[str]:
+    return [str(stem) for stem in stems]
