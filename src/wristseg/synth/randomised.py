@@ -1,0 +1,2 @@
+"""x"""
+def plan_randomised(scene, *, frames, seed): raise NotImplementedError

@@ -1,0 +1,194 @@
+"""The MuJoCo scene: an SO-101 at a table, with empty slots that a look and a pose fill per frame.
+
+Compiled once per process; afterwards only arrays of the model change. Comes in: the arm's MJCF and
+STL files of the ``sim`` extra. Goes out: ``Scene``, used by ``poses`` (kinematics) and ``renderer``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from wristseg.synth.extra import arm_folder
+from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, weld
+
+__all__ = ["CLUTTER_SLOTS", "JOINTS", "LIGHT_SLOTS", "TEXTURE_SIZES", "Group", "Scene"]
+
+JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
+CLUTTER_SLOTS = 14
+#: Classic OpenGL has eight lights, one of them MuJoCo's headlight.
+LIGHT_SLOTS = 6
+#: Slot to pixels along a side; the table's is seen from 10 cm away.
+TEXTURE_SIZES = {
+    "table": 1024,
+    "floor": 256,
+    "wall": 256,
+    "arm": 128,
+    "jaw": 128,
+    "object": 256,
+    "clutter": 256,
+}
+
+#: Height in the follower's mesh where the motor cage ends and the fixed jaw begins, metres.
+_CAGE_TOP_Z = 0.036
+_CONTACT_POINTS = 5000
+_FOLLOWER = "wrist_roll_follower_so101_v1"
+_MOVING = "moving_jaw_so101_v1"
+
+
+class Group:
+    """Geom groups, which a render can hide: (arm, fingers, object, surroundings, never drawn)."""
+
+    ARM = 0
+    FINGERS = 1
+    OBJECT = 2
+    SURROUNDINGS = 3
+    HIDDEN = 5
+
+
+@dataclass
+class Scene:
+    """The compiled scene with the ids that the other modules need.
+
+    Attributes:
+        model: Compiled model; looks and poses are written into its arrays.
+        data: State of the kinematics.
+        class_of_geom: (ngeom,) uint8, class id that each geom is labelled with.
+        jaw_points: Points on each jaw's surface in its geom's frame, for contact tests.
+    """
+
+    model: mujoco.MjModel
+    data: mujoco.MjData
+    class_of_geom: NDArray[np.uint8]
+    jaw_points: dict[str, NDArray[np.float64]]
+
+    @classmethod
+    def build(cls) -> Scene:
+        """Read the arm's files, cut the fixed jaw off the motor cage and add the slots."""
+        spec = mujoco.MjSpec.from_file(str(arm_folder() / "so101_new_calib.xml"))
+        _drop_collision_geoms(spec)
+        jaws = _split_follower(spec)
+        _add_textures(spec)
+        _add_surroundings(spec)
+        _add_lights_and_camera(spec)
+        model = spec.compile()
+        _configure_visuals(model)
+        return cls(model, mujoco.MjData(model), _class_of_geom(model), jaws)
+
+    def geom(self, name: str) -> int:
+        """Return a geom's id."""
+        return int(self.model.geom(name).id)
+
+    def body(self, name: str) -> int:
+        """Return a body's id."""
+        return int(self.model.body(name).id)
+
+
+def _drop_collision_geoms(spec: mujoco.MjSpec) -> None:
+    # Nothing is simulated; the collision copies would only be drawn or counted twice.
+    for geom in list(spec.geoms):
+        if geom.classname.name == "collision":
+            spec.delete(geom)
+        else:
+            geom.group = Group.ARM
+
+
+def _split_follower(spec: mujoco.MjSpec) -> dict[str, NDArray[np.float64]]:
+    """Replace the follower's geom by cage and jaw; return contact points of both jaws."""
+    follower = next(geom for geom in spec.geoms if geom.meshname == _FOLLOWER)
+    gripper = spec.body("gripper")
+    folder = arm_folder() / "assets"
+    cage, jaw = cut_at_z(read_stl(folder / f"{_FOLLOWER}.stl"), _CAGE_TOP_Z)
+    for name, triangles, group in (
+        ("cage", cage, Group.ARM),
+        ("static_finger", jaw, Group.FINGERS),
+    ):
+        vertices, faces = weld(triangles)
+        mesh = spec.add_mesh(name=name, uservert=vertices.ravel(), userface=faces.ravel())
+        # An open mesh has no volume to take the inertia from.
+        mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+        geom = gripper.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name)
+        geom.pos, geom.quat, geom.group = follower.pos, follower.quat, group
+        geom.contype = geom.conaffinity = 0
+    spec.delete(follower)
+    moving = next(geom for geom in spec.geoms if geom.meshname == _MOVING)
+    moving.name, moving.group = "moving_finger", Group.FINGERS
+    rng = np.random.default_rng(0)
+    moving_jaw = read_stl(folder / f"{_MOVING}.stl")
+    return {
+        "static_finger": sample_surface(jaw, _CONTACT_POINTS, rng=rng),
+        "moving_finger": sample_surface(moving_jaw, _CONTACT_POINTS, rng=rng),
+    }
+
+
+def _add_textures(spec: mujoco.MjSpec) -> None:
+    for name, size in TEXTURE_SIZES.items():
+        spec.add_texture(
+            name=name,
+            type=mujoco.mjtTexture.mjTEXTURE_2D,
+            builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+            rgb1=[0.5, 0.5, 0.5],
+            width=size,
+            height=size,
+        )
+        material = spec.add_material(name=name, texuniform=True)
+        material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
+    for geom in spec.geoms:
+        if geom.name in {"static_finger", "moving_finger"}:
+            geom.material = "jaw"
+        elif "sts3215" not in geom.meshname:  # motors stay black
+            geom.material = "arm"
+
+
+def _add_surroundings(spec: mujoco.MjSpec) -> None:
+    world = spec.worldbody
+    box = mujoco.mjtGeom.mjGEOM_BOX
+    slots = [("table", "table"), ("floor", "floor"), *((f"wall_{i}", "wall") for i in range(4))]
+    slots += [(f"clutter_{i}", "clutter") for i in range(CLUTTER_SLOTS)]
+    for name, material in slots:
+        body = world.add_body(name=name)
+        geom = body.add_geom(name=name, type=box, size=[0.1, 0.1, 0.1], material=material)
+        geom.contype, geom.conaffinity, geom.group = 0, 0, Group.SURROUNDINGS
+    body = world.add_body(name="object")
+    for i in range(2):  # some objects are two solids stuck together
+        geom = body.add_geom(name=f"object_{i}", type=box, size=[0.01] * 3, material="object")
+        geom.contype, geom.conaffinity, geom.group = 0, 0, Group.OBJECT
+    for name, holder in (("static_pad", "gripper"), ("moving_pad", _MOVING)):
+        geom = spec.body(holder).add_geom(name=name, type=box, size=[0.004] * 3)
+        geom.contype, geom.conaffinity, geom.group = 0, 0, Group.HIDDEN
+
+
+def _add_lights_and_camera(spec: mujoco.MjSpec) -> None:
+    for i in range(LIGHT_SLOTS):
+        spec.worldbody.add_light(name=f"light_{i}", pos=[0, 0, 2], castshadow=True, active=False)
+    spec.body("gripper").add_camera(name="wrist")
+
+
+def _configure_visuals(model: mujoco.MjModel) -> None:
+    model.stat.extent = 1.0
+    # The fingers reach to within a centimetre of the lens.
+    model.vis.map.znear, model.vis.map.zfar = 0.005, 12.0
+    model.vis.quality.shadowsize, model.vis.quality.offsamples = 2048, 4
+    model.vis.global_.offwidth, model.vis.global_.offheight = 2048, 2048
+
+
+def _class_of_geom(model: mujoco.MjModel) -> NDArray[np.uint8]:
+    from wristseg.classes import DEFAULT_CLASSES
+
+    names = {
+        "table": "table",
+        "object_0": "cube",
+        "object_1": "cube",
+        "static_finger": "static_finger",
+        "static_pad": "static_finger",
+        "moving_finger": "moving_finger",
+        "moving_pad": "moving_finger",
+    }
+    ids = [
+        DEFAULT_CLASSES.id_of(names.get(model.geom(i).name, "background"))
+        for i in range(model.ngeom)
+    ]
+    return np.array(ids, np.uint8)

@@ -1,0 +1,158 @@
+"""Procedural surface textures: wood, cloth, laminate, prints; each tiles without a seam.
+
+Comes in: a ``SurfaceLook``. Goes out: an RGB picture for a texture slot of the scene. Called by
+``dress``; the same look gives the same picture on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wristseg.synth.look import RGB, SurfaceLook, TextureKind
+
+__all__ = ["PATTERNS", "paint"]
+
+Field = NDArray[np.float32]
+Pattern = Callable[[int, np.random.Generator], Field]
+
+
+def paint(surface: SurfaceLook, size: int) -> NDArray[np.uint8]:
+    """Draw a surface.
+
+    Returns:
+        (size, size, 3) uint8, RGB.
+    """
+    rng = np.random.default_rng(surface.seed)
+    share = np.clip(PATTERNS[surface.kind](size, rng) * surface.contrast, 0.0, 1.0)[..., None]
+    picture = (1.0 - share) * np.asarray(surface.base_rgb) + share * np.asarray(surface.other_rgb)
+    if surface.kind == "printed":
+        picture = _print_shapes(picture, surface.contrast, rng)
+    # Uneven wear and dust, so that no surface is a perfect colour.
+    wear = 1.0 + 0.06 * (_noise(size, rng, cells=(3, 3)) - 0.5)
+    return (np.clip(picture * wear[..., None], 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def _noise(size: int, rng: np.random.Generator, *, cells: tuple[int, int], octaves: int = 4) -> Field:
+    """Tileable fractal noise in 0-1; ``cells`` is the coarsest grid (down, across)."""
+    total = np.zeros((size, size), np.float32)
+    for octave in range(octaves):
+        rows, columns = (min(size, cell << octave) for cell in cells)
+        grid = rng.random((rows, columns), np.float32)
+        # Wrapped borders make the interpolation meet at the tile's edges.
+        wrapped = np.pad(grid, 2, mode="wrap")
+        scale_y, scale_x = size // rows, size // columns
+        big_hw = ((rows + 4) * scale_y, (columns + 4) * scale_x)
+        smooth = cv2.resize(wrapped, big_hw[::-1], interpolation=cv2.INTER_CUBIC)
+        tile = smooth[2 * scale_y : 2 * scale_y + rows * scale_y, 2 * scale_x :][
+            :, : columns * scale_x
+        ]
+        if tile.shape != total.shape:  # grids that do not divide the size
+            tile = cv2.resize(tile, (size, size))
+        total += tile / 2**octave
+    low, high = np.percentile(total, (1, 99))
+    return np.clip((total - low) / (high - low), 0.0, 1.0).astype(np.float32)
+
+
+def _plain(size: int, rng: np.random.Generator) -> Field:
+    return 0.25 * _noise(size, rng, cells=(4, 4)) + 0.1 * rng.random((size, size), np.float32)
+
+
+def _wood(size: int, rng: np.random.Generator) -> Field:
+    across = np.arange(size, dtype=np.float32)[:, None] / size
+    rings = int(rng.integers(4, 10))
+    warp = _noise(size, rng, cells=(4, 1))
+    ring = 0.5 + 0.5 * np.sin(2 * np.pi * (rings * across + 2.5 * warp))
+    fibres = _noise(size, rng, cells=(128, 4), octaves=3)
+    return (0.45 * ring**2 + 0.55 * fibres).astype(np.float32)
+
+
+def _planks(size: int, rng: np.random.Generator) -> Field:
+    count = int(rng.integers(2, 5))
+    field, width = _wood(size, rng), size // count
+    for i in range(count):
+        rows = slice(i * width, (i + 1) * width)
+        shift = int(rng.integers(size))
+        field[rows] = np.roll(field[rows], shift, axis=1) * rng.uniform(0.5, 1.0)
+        field[i * width : i * width + max(2, size // 250)] = 1.6
+    return field
+
+
+def _cloth(size: int, rng: np.random.Generator) -> Field:
+    threads = int(rng.integers(60, 160))
+    phase = 2 * np.pi * threads * np.arange(size, dtype=np.float32) / size
+    weave = 0.5 + 0.25 * (np.sin(phase)[:, None] + np.sin(phase)[None, :])
+    folds = _noise(size, rng, cells=(2, 2), octaves=3)
+    return (0.45 * weave + 0.4 * folds + 0.15 * rng.random((size, size))).astype(np.float32)
+
+
+def _speckle(size: int, rng: np.random.Generator) -> Field:
+    grains = _noise(size, rng, cells=(size // 8, size // 8), octaves=2)
+    return ((grains > rng.uniform(0.6, 0.8)) * 0.8 + 0.2 * grains).astype(np.float32)
+
+
+def _marble(size: int, rng: np.random.Generator) -> Field:
+    veins = np.abs(_noise(size, rng, cells=(3, 3), octaves=6) - 0.5) * 2
+    return (np.exp(-8 * veins) + 0.2 * _noise(size, rng, cells=(6, 6))).astype(np.float32)
+
+
+def _grid(size: int, rng: np.random.Generator) -> Field:
+    lines, width = int(rng.integers(6, 40)), max(1, size // 400)
+    field = 0.15 * _noise(size, rng, cells=(8, 8))
+    for at in np.linspace(0, size, lines, endpoint=False).astype(int):
+        field[at : at + width] = field[:, at : at + width] = 1.0
+    return field
+
+
+def _stripes(size: int, rng: np.random.Generator) -> Field:
+    count = int(rng.integers(4, 24))
+    wave = np.sin(2 * np.pi * count * np.arange(size, dtype=np.float32) / size)
+    field = np.repeat((wave > rng.uniform(-0.6, 0.6)).astype(np.float32)[:, None], size, axis=1)
+    if rng.random() < 0.4:
+        field = np.maximum(field, 0.6 * field.T)
+    return 0.85 * field + 0.15 * _noise(size, rng, cells=(32, 32), octaves=2)
+
+
+def _layers(size: int, rng: np.random.Generator) -> Field:
+    """Lines of a 3D print."""
+    wave = np.sin(2 * np.pi * 24 * np.arange(size, dtype=np.float32) / size)
+    return (0.5 + 0.3 * wave[:, None] + 0.2 * _noise(size, rng, cells=(8, 8))).astype(np.float32)
+
+
+def _print_shapes(
+    picture: NDArray[np.float64], contrast: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Print coloured discs, boxes, strokes and text on a surface."""
+    size, printed = len(picture), picture.astype(np.float32)
+    for _ in range(int(rng.integers(10, 50))):
+        color: RGB = tuple(rng.random(3))
+        x, y = (int(v) for v in rng.integers(0, size, 2))
+        reach = int(size * rng.uniform(0.01, 0.12))
+        match rng.integers(4):
+            case 0:
+                cv2.circle(printed, (x, y), reach, color, -1, cv2.LINE_AA)
+            case 1:
+                cv2.rectangle(printed, (x, y), (x + 2 * reach, y + reach), color, -1)
+            case 2:
+                cv2.line(printed, (x, y), (x + 3 * reach, y - reach), color, 2 + reach // 8, cv2.LINE_AA)
+            case _:
+                text = "".join(chr(c) for c in rng.integers(65, 91, 6))
+                cv2.putText(printed, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, reach / 30, color, 2)
+    return (picture * (1 - contrast) + printed * contrast).astype(np.float64)
+
+
+PATTERNS: dict[TextureKind, Pattern] = {
+    "plain": _plain,
+    "wood": _wood,
+    "planks": _planks,
+    "cloth": _cloth,
+    "speckle": _speckle,
+    "marble": _marble,
+    "grid": _grid,
+    "stripes": _stripes,
+    "layers": _layers,
+    "printed": _plain,
+}
