@@ -1,11 +1,13 @@
 """Hold the docs against the code: file map, links, and the options of every command.
 
-``docs/cli.md`` is made from each command's ``--help``; with ``--write`` it is made anew. README's
-file map must name every module once. Relative links in Markdown files must lead somewhere.
+``docs/cli.md`` is made from each command's ``--help``, README's file map from the first sentence of
+each module; with ``--write`` both are made anew. Relative links in Markdown files must lead
+somewhere.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -18,6 +20,9 @@ from wristseg.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 CLI_PAGE = ROOT / "docs" / "cli.md"
+README = ROOT / "README.md"
+MAP_HEAD = "## File map"
+MAP_NOTE = "Made from the modules' own first lines by `just docs`."
 HEAD = "# Commands\n\nMade from `--help` by `just docs`; `just check` holds the two together.\n"
 
 
@@ -27,13 +32,15 @@ def main(*, write: bool = False) -> int:
     Args:
         write: Make the generated pages anew before checking.
     """
-    page = cli_page()
-    if write:
-        CLI_PAGE.write_text(page, encoding="utf-8")
-    problems = [*file_map_problems(), *link_problems()]
-    if not CLI_PAGE.exists() or CLI_PAGE.read_text(encoding="utf-8") != page:
-        problems.append("docs/cli.md is not what --help says; run: just docs")
-    print("\n".join(problems), file=sys.stderr)
+    problems = []
+    for path, page in ((CLI_PAGE, cli_page()), (README, readme_page())):
+        if write:
+            path.write_text(page, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != page:
+            problems.append(f"{path.name} is not what the code says; run: just docs")
+    problems += link_problems()
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
     return 1 if problems else 0
 
 
@@ -44,21 +51,11 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
-def file_map_problems() -> list[str]:
-    """Return where README's file map and the tracked modules differ."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    _, _, section = readme.partition("## File map")
-    named = re.findall(r"^\s*(?:- |\| )`([\w/.\-]+\.py)`", section, re.MULTILINE)
-    present = {
-        str(path.relative_to(ROOT))
-        for folder in ("src", "scripts")
-        for path in (ROOT / folder).rglob("*.py")
-        if path.name not in {"__init__.py", "__main__.py"}
-    }
-    problems = [f"README's file map misses {name}" for name in sorted(present - set(named))]
-    problems += [f"README's file map names {name}, not there" for name in set(named) - present]
-    problems += [f"README's file map names {n} twice" for n in set(named) if named.count(n) > 1]
-    return problems
+def readme_page() -> str:
+    """Return README.md with its file map made from the first sentence of each module."""
+    head, _, _ = README.read_text(encoding="utf-8").partition(MAP_HEAD)
+    lines = [f"- `{path.relative_to(ROOT)}`: {_first_sentence(path)}" for path in _modules()]
+    return f"{head}{MAP_HEAD}\n\n{MAP_NOTE}\n\n" + "\n".join(lines) + "\n"
 
 
 def link_problems() -> list[str]:
@@ -68,8 +65,21 @@ def link_problems() -> list[str]:
     for page in folders:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
-                problems.append(f"{page.relative_to(ROOT)}: link to {target} leads nowhere")
+                problems += [f"{page.relative_to(ROOT)}: link to {target} leads nowhere"]
     return problems
+
+
+def _modules() -> list[Path]:
+    found = (path for folder in ("scripts", "src") for path in (ROOT / folder).rglob("*.py"))
+    named = [path for path in found if path.name not in {"__init__.py", "__main__.py"}]
+    # Modules of a folder before its subfolders: base modules of the package come first.
+    return sorted(named, key=lambda path: (path.parent.parts, path.name))
+
+
+def _first_sentence(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    first = " ".join(docstring.partition("\n\n")[0].split())
+    return re.split(r"(?<=[.;])\s", first)[0].rstrip(".;").replace("``", "`")
 
 
 def _help_block(command: list[str]) -> str:
