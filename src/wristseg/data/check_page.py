@@ -96,4 +96,4 @@ def _overlay_uri(dataset: LabelledDataset, frame: LabelledFrame) -> str:
     size_wh = (min(_WIDTH, width), max(1, round(height * min(_WIDTH, width) / width)))
     image = Image.fromarray(dataset.image(frame)).resize(size_wh, Image.Resampling.BILINEAR)
     mask = Image.fromarray(dataset.mask(frame)).resize(size_wh, Image.Resampling.NEAREST)
-    return image_uri(blend(np.array(image), np.array(mask), dataset.classes), quality=80)
+    return image_uri(blend(np.array(image), np.array(mask), dataset.classes, alpha=0.4), quality=80)

@@ -89,7 +89,9 @@ def judge_tags(facts: Sequence[FrameFacts]) -> list[Finding]:
             )
             findings.append(Finding("warning", "tags", text, stem))
         elif fact.frame.tag == "default" and pixels > _slight(fact):
-            text = f"{stem}: {pixels} pixels of object and finger overlap, fine if the finger is in front"
+            text = (
+                f"{stem}: {pixels} pixels of object and finger overlap; right if the finger is in front"
+            )
             findings.append(Finding("note", "tags", text, stem))
     return findings
 

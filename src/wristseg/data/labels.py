@@ -161,7 +161,8 @@ def examine_labels(
     excluded = {c.stem for c in candidates if marks.excludes(c)}
     problems = [_unless_excluded(problem, excluded) for problem in problems]
     frames = [marks.frame(c) for c in candidates if c.labelled and c.stem not in excluded]
-    frames, size_problems = _with_right_size(frames)
+    missing = {problem.stem for problem in problems if problem.topic == "missing images"}
+    frames, size_problems = _with_right_size([f for f in frames if f.stem not in missing])
     problems += size_problems
     dataset = LabelledDataset(
         layout=layout,
@@ -284,8 +285,6 @@ def _with_right_size(
     """Drop the frames whose image has another size than its labels, by the images' headers."""
     kept, problems = [], []
     for frame in frames:
-        if not frame.image_path.exists():
-            continue  # The reader has reported it.
         try:
             image_hw = image_size_hw(frame.image_path)
         except DataError as error:

@@ -50,7 +50,7 @@ def _parse(path: Path, text: str) -> tuple[Any, list[str]]:
 
     def not_a_number(token: str) -> float:
         tokens.append(token)
-        return float("nan")
+        return float(token)
 
     try:
         value = json.loads(text, parse_constant=not_a_number)
