@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Iterator
@@ -261,8 +262,9 @@ def _fit(
             ckpt_path=resumed,
         )
     except SystemExit:
-        # Lightning turns Ctrl-C into exit code 1; commands end with 130.
+        # Lightning ends the process with code 1 on Ctrl-C and leaves the key without effect.
         if trainer.interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
         raise
 

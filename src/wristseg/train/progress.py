@@ -90,9 +90,16 @@ class TrainingProgress(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Close the bar, or the terminal would be left without a cursor."""
-        del trainer, pl_module, exception
+        """Close the bar, or the terminal would stay without a cursor; say how to go on."""
+        del pl_module
         self._close()
+        if not isinstance(exception, Exception) and trainer.current_epoch > 0:
+            self._console.print(
+                f"stopped in epoch {trainer.current_epoch + 1}; the {trainer.current_epoch} before "
+                "it are kept: the same command with --resume goes on",
+                highlight=False,
+                soft_wrap=True,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value, which a resumed run goes on comparing with."""

@@ -1,0 +1,86 @@
+"""Losses: by hand, against a one-hot reference, and with pixels to ignore."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from wristseg.modeling.losses import cross_entropy_loss, loss_function, soft_iou_loss
+
+
+def random_batch(classes=6, *, ignored=0.0, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(3, classes, 8, 10, generator=generator)
+    labels = torch.randint(0, classes, (3, 8, 10), generator=generator, dtype=torch.uint8)
+    labels[torch.rand(labels.shape, generator=generator) < ignored] = 255
+    return logits, labels
+
+
+def reference_iou_loss(logits, labels):
+    probabilities = logits.softmax(1).numpy().astype(np.float64).transpose(0, 2, 3, 1)
+    kept = labels.numpy() != 255
+    probabilities, ids = probabilities[kept], labels.numpy()[kept]
+    onehot = np.eye(logits.shape[1])[ids]
+    intersection = (probabilities * onehot).sum(0)
+    union = probabilities.sum(0) + onehot.sum(0) - intersection
+    return 1 - ((intersection + 1e-6) / (union + 1e-6)).mean()
+
+
+@pytest.mark.parametrize("ignored", [0.0, 0.4])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_soft_iou_equals_the_one_hot_formula(ignored, seed):
+    logits, labels = random_batch(ignored=ignored, seed=seed)
+    expected = reference_iou_loss(logits, labels)
+    assert soft_iou_loss(logits, labels).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_soft_iou_of_two_pixels_by_hand():
+    # Both classes at probability 0.5, one pixel each: IoU = 0.5 / (1 + 1 - 0.5) = 1/3.
+    loss = soft_iou_loss(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]], dtype=torch.uint8))
+    assert loss.item() == pytest.approx(2 / 3, abs=1e-5)
+
+
+def test_soft_iou_of_a_right_and_certain_prediction_is_zero():
+    labels = torch.tensor([[[0, 1, 2]]], dtype=torch.uint8)
+    logits = functional.one_hot(labels.long(), 3).permute(0, 3, 1, 2) * 100.0
+    assert soft_iou_loss(logits, labels).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_soft_iou_counts_a_class_that_is_absent_from_the_batch():
+    labels = torch.tensor([[[0, 1]]], dtype=torch.uint8)
+    logits = functional.one_hot(labels.long(), 3).permute(0, 3, 1, 2) * 10.0
+    assert soft_iou_loss(logits, labels).item() == pytest.approx(1 / 3, abs=1e-2)
+
+
+@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
+def test_ignored_pixels_get_no_gradient(loss):
+    logits, labels = random_batch(ignored=0.5)
+    logits.requires_grad_()
+    loss(logits, labels).backward()
+    silent = logits.grad.abs().sum(1) == 0
+    assert torch.equal(silent, labels == 255)
+
+
+@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
+def test_a_batch_with_nothing_to_learn_from_gives_a_finite_loss(loss):
+    logits, labels = random_batch()
+    assert torch.isfinite(loss(logits, torch.full_like(labels, 255)))
+
+
+def test_cross_entropy_is_the_mean_over_counted_pixels():
+    logits, labels = random_batch(ignored=0.3)
+    expected = functional.cross_entropy(logits, labels.long(), ignore_index=255)
+    assert cross_entropy_loss(logits, labels).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_half_precision_logits_do_not_overflow_the_sums():
+    logits = torch.zeros(1, 2, 600, 600, dtype=torch.float16)
+    labels = torch.zeros(1, 600, 600, dtype=torch.uint8)
+    assert soft_iou_loss(logits, labels).item() == pytest.approx(0.75, abs=1e-3)
+
+
+def test_an_unknown_loss_is_refused_by_name():
+    with pytest.raises(ValueError, match="dice.*iou, ce"):
+        loss_function("dice")
