@@ -87,7 +87,7 @@ def decompress(text: str, *, max_counts: int) -> list[int]:
 
     Args:
         text: The compressed form, as ``compress`` and pycocotools write it.
-        max_counts: Most counts to accept; H*W + 1 for an image is always enough.
+        max_counts: Most counts to accept; H*W + 1 is enough for runs of 1 or more.
 
     Raises:
         ValueError: A character is not of the code, the last count is unterminated, a count is

@@ -1,4 +1,4 @@
-"""F01-F04: malformed COCO files are refused with every fault listed, and never reach native code."""
+"""F01-F04: malformed COCO files are refused, every fault listed, and never reach native code."""
 
 from __future__ import annotations
 

@@ -189,7 +189,8 @@ def _check_rle(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> tuple[
         problems.append(f"RLE size is {shown}, expected [{height}, {width}] (h, w) as its image")
     if isinstance(counts, str):
         try:
-            counts = rle.decompress(counts, max_counts=height * width + 1)
+            # Twice what a mask needs: some tools write runs of length 0 in between.
+            counts = rle.decompress(counts, max_counts=2 * height * width + 2)
         except ValueError as error:
             raise RuleError(*problems, f"compressed RLE: {error}") from error
     problems += _count_faults(counts, height * width)
