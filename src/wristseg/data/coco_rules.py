@@ -31,6 +31,9 @@ __all__ = [
 #: Longest side of an image in pixels.
 MAX_SIDE = 16384
 
+# Runs of length 0 between others mean nothing, but some encoders write them.
+_EMPTY_RUNS = 1000
+
 _NO_OUTLINE = (
     "is a box or a point without an outline (empty segmentation); outline it or delete it in the"
     " annotation tool"
@@ -189,8 +192,7 @@ def _check_rle(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> tuple[
         problems.append(f"RLE size is {shown}, expected [{height}, {width}] (h, w) as its image")
     if isinstance(counts, str):
         try:
-            # Twice what a mask needs: some tools write runs of length 0 in between.
-            counts = rle.decompress(counts, max_counts=2 * height * width + 2)
+            counts = rle.decompress(counts, max_counts=height * width + 1 + _EMPTY_RUNS)
         except ValueError as error:
             raise RuleError(*problems, f"compressed RLE: {error}") from error
     problems += _count_faults(counts, height * width)
