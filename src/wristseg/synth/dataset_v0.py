@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.synth.annotate import Flaw
+from wristseg.synth.clutter import lay_cable
 from wristseg.synth.config import ClipName
 from wristseg.synth.look import (
     ClutterLook,
@@ -61,28 +62,10 @@ _CUBE = ObjectLook(
     colors=((0.80, 0.10, 0.08),),
     surface=SurfaceLook("plain", (1, 1, 1), (0.75, 0.75, 0.75), 0.5, 0.05, seed=5, specular=0.25),
 )
+_BLACK = (0.06, 0.06, 0.06)
 _BOTTLE = ClutterLook("cylinder", (0.03, 0.03, 0.06), (0.29, -0.17, 0.06), (1, 0, 0, 0), (0.2, 0.35, 0.6))
 _BOOK = ClutterLook("box", (0.07, 0.1, 0.009), (0.30, 0.17, 0.009), (0.97, 0, 0, 0.24), (0.16, 0.3, 0.25))
 _TAPE = ClutterLook("cylinder", (0.022, 0.022, 0.011), (0.29, -0.13, 0.011), (1, 0, 0, 0), (0.8, 0.78, 0.7))
-
-
-def _cable(points: list[tuple[float, float]]) -> tuple[ClutterLook, ...]:
-    """A cable along the table, as a chain of capsules."""
-    links = []
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        length, yaw = float(np.hypot(x1 - x0, y1 - y0)), float(np.arctan2(y1 - y0, x1 - x0))
-        half_turn = np.pi / 4  # a capsule's axis is z; lay it down, then turn it
-        quat = (
-            float(np.cos(half_turn) * np.cos(yaw / 2)),
-            float(-np.sin(half_turn) * np.sin(yaw / 2)),
-            float(np.sin(half_turn) * np.cos(yaw / 2)),
-            float(np.cos(half_turn) * np.sin(yaw / 2)),
-        )
-        center = ((x0 + x1) / 2, (y0 + y1) / 2, 0.003)
-        links.append(
-            ClutterLook("capsule", (0.003, 0.003, length / 2), center, quat, (0.06, 0.06, 0.06))
-        )
-    return tuple(links)
 
 
 _LIGHT_WOOD = SurfaceLook("wood", (0.80, 0.66, 0.48), (0.62, 0.46, 0.30), 0.7, 0.35, seed=11)
@@ -127,7 +110,7 @@ RECORDINGS = (
         9,
         replace(
             _BASE,
-            clutter=(_BOOK, *_cable([(0.2, -0.3), (0.27, -0.2), (0.36, -0.16), (0.45, -0.2)])),
+            clutter=(_BOOK, *lay_cable([(0.2, -0.3), (0.27, -0.2), (0.36, -0.16), (0.45, -0.2)], rgb=_BLACK)),
             sensor=replace(_BASE.sensor, exposure=0.85, white_balance=(1.08, 1.0, 0.9)),
         ),
         None,
@@ -149,7 +132,7 @@ RECORDINGS = (
             _BASE,
             table=replace(_BASE.table, surface=_LAMINATE),
             lights=(LightLook((0.3, -0.8, 0.9), (0.38, 0.38, 0.38), 40.0, spread=0.14), replace(_LAMP, position=(0.5, 0.35, 0.8))),
-            clutter=(_BOTTLE, *_cable([(0.33, -0.1), (0.36, 0.0), (0.34, 0.08), (0.4, 0.2)])),
+            clutter=(_BOTTLE, *lay_cable([(0.33, -0.1), (0.36, 0.0), (0.34, 0.08), (0.4, 0.2)], rgb=_BLACK)),
             ambient=0.30,
             sensor=replace(_BASE.sensor, exposure=0.95, white_balance=(0.96, 1.0, 1.05)),
         ),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.synth.look import RGB, LightLook, Look, MountLook, ObjectLook, Shape, SurfaceLook
-from wristseg.synth.poses import Pose, set_joints
+from wristseg.synth.poses import Pose, camera_on_gripper, set_joints
 from wristseg.synth.renderer import FrameRenderer
 from wristseg.synth.scene import CLUTTER_SLOTS, LIGHT_SLOTS, TEXTURE_SIZES, Group, Scene
 from wristseg.synth.textures import paint
@@ -158,20 +158,11 @@ def _set_clutter(scene: Scene, look: Look) -> None:
 
 def _set_mount(scene: Scene, mount: MountLook) -> None:
     model, camera = scene.model, scene.model.camera("wrist").id
-    side, tilt = _turn((0, 0, 1), mount.side), _turn((1, 0, 0), mount.tilt)
-    roll = _turn((0, 0, 1), np.pi + mount.image_roll)
+    axes, position = camera_on_gripper(mount)
     quat = np.empty(4)
-    mujoco.mju_mat2Quat(quat, (side @ tilt @ roll).ravel())
-    model.cam_quat[camera] = quat
-    model.cam_pos[camera] = side @ np.array([mount.lateral, -mount.distance, mount.height])
+    mujoco.mju_mat2Quat(quat, axes.ravel())
+    model.cam_quat[camera], model.cam_pos[camera] = quat, position
     model.cam_fovy[camera] = mount.fovy_deg
-
-
-def _turn(axis: tuple[float, float, float], angle: float) -> NDArray[np.float64]:
-    quat, matrix = np.empty(4), np.empty(9)
-    mujoco.mju_axisAngle2Quat(quat, np.asarray(axis, float), angle)
-    mujoco.mju_quat2Mat(matrix, quat)
-    return matrix.reshape(3, 3)
 
 
 def _set_lights(scene: Scene, lights: tuple[LightLook, ...], *, aim: NDArray[np.float64]) -> None:

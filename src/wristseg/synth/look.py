@@ -143,6 +143,8 @@ class SensorLook:
 
     Attributes:
         exposure: Factor on the light.
+        auto_exposure: Mean brightness, 0-1, that an automatic exposure strives for before
+            ``exposure`` is applied; None leaves the light as rendered.
         white_balance: Factor per channel.
         contrast: Slope of the tone curve in its middle; 1 leaves tones alone.
         saturation: 1 leaves colours alone, 0 is grey.
@@ -155,6 +157,7 @@ class SensorLook:
     """
 
     exposure: float = 1.0
+    auto_exposure: float | None = None
     white_balance: RGB = (1.0, 1.0, 1.0)
     contrast: float = 1.0
     saturation: float = 1.0

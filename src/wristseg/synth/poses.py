@@ -12,18 +12,20 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.synth.look import ObjectLook, Solid
+from wristseg.synth.look import MountLook, ObjectLook, Solid
 from wristseg.synth.scene import JOINTS, Scene
 
 __all__ = [
     "Pose",
     "Reach",
+    "camera_on_gripper",
     "close_on_object",
     "finger_clearance",
     "held_pose",
     "is_clear",
     "reach",
     "set_joints",
+    "share_in_view",
     "signed_distance",
     "stand_between_jaws",
 ]
@@ -250,6 +252,37 @@ def held_pose(scene: Scene, grasp: Pose, joints: tuple[float, ...]) -> Pose:
     frame, origin = scene.data.xmat[body].reshape(3, 3), scene.data.xpos[body]
     x, y, z = origin + frame @ local_pos
     return Pose(joints, (float(x), float(y), float(z)), _quat_of(frame @ local_turn), held=True)
+
+
+def camera_on_gripper(mount: MountLook) -> tuple[Vector, Vector]:
+    """Return a camera's axes, (3, 3) as columns, and its position in the gripper's frame."""
+    side = _turn((0.0, 0.0, 1.0), mount.side)
+    roll = _turn((0.0, 0.0, 1.0), np.pi + mount.image_roll)
+    axes = side @ _turn((1.0, 0.0, 0.0), mount.tilt) @ roll
+    return axes, side @ np.array([mount.lateral, -mount.distance, mount.height])
+
+
+def _turn(axis: tuple[float, float, float], angle: float) -> Vector:
+    quat, matrix = np.empty(4), np.empty(9)
+    mujoco.mju_axisAngle2Quat(quat, np.asarray(axis), angle)
+    mujoco.mju_quat2Mat(matrix, quat)
+    return matrix.reshape(3, 3)
+
+
+def share_in_view(
+    scene: Scene, mount: MountLook, finger: str, *, opening: float, aspect: float = 4 / 3
+) -> float:
+    """Return which share of a finger's surface lies within the picture, covered or not."""
+    set_joints(scene, (0.0, 0.0, 0.0, 0.0, 0.0, opening))
+    body = scene.body("gripper")
+    gripper = scene.data.xmat[body].reshape(3, 3)
+    points = (_finger_points(scene, finger) - scene.data.xpos[body]) @ gripper
+    axes, position = camera_on_gripper(mount)
+    x, y, z = ((points - position) @ axes).T
+    depth = np.maximum(-z, 1e-6)
+    half = np.tan(np.radians(mount.fovy_deg) / 2)
+    inside = (-z > 0.01) & (np.abs(y) < half * depth) & (np.abs(x) < aspect * half * depth)
+    return float(inside.mean())
 
 
 assert JOINTS[-1] == "gripper"  # poses keep the opening last

@@ -1,2 +1,300 @@
-"""x"""
-def plan_randomised(scene, *, frames, seed): raise NotImplementedError
+"""Preset ``randomised``: every burst of frames has an arm, camera, table, object and light of its own.
+
+Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``render``. Frames of a
+burst share the look, so that textures are painted once; each has a pose of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from wristseg.synth.clutter import draw_clutter
+from wristseg.synth.look import (
+    RGB,
+    LightLook,
+    Look,
+    MountLook,
+    ObjectLook,
+    SensorLook,
+    Shape,
+    Solid,
+    SurfaceLook,
+    TableLook,
+)
+from wristseg.synth.plan import FramePlan, child_rng, child_seed
+from wristseg.synth.poses import (
+    Pose,
+    Reach,
+    close_on_object,
+    held_pose,
+    is_clear,
+    reach,
+    share_in_view,
+    stand_between_jaws,
+)
+from wristseg.synth.scene import LIGHT_SLOTS, Scene
+from wristseg.synth.trajectory import Roaming
+from wristseg.synth.variety import DEFAULT_VARIETY, MountVariety, SensorVariety, Variety
+
+__all__ = ["plan_randomised"]
+
+_TRIES = 300
+#: Fingertips go anywhere in front of the arm, from touching the table to looking over its edge.
+_LOW = Roaming((0.14, 0.33), (-0.16, 0.16), (0.008, 0.12), (0.75, 1.75), (-2.6, 2.7), (0.0, 1.0))
+_HIGH = Roaming((0.16, 0.34), (-0.16, 0.16), (0.06, 0.22), (0.2, 1.5), (-2.6, 2.7), (0.0, 1.0))
+#: A mount counts if the picture shows at least this share of each finger.
+_LEAST_FINGER = 0.2
+
+
+def plan_randomised(
+    scene: Scene, *, frames: int, seed: int, variety: Variety = DEFAULT_VARIETY
+) -> list[FramePlan]:
+    """Plan frames; the first N of a longer plan with the same seed are the same frames."""
+    plans: list[FramePlan] = []
+    for burst in range(-(-frames // variety.burst)):
+        plans += _plan_burst(scene, variety, number=burst, seed=seed)
+    return plans[:frames]
+
+
+def _plan_burst(scene: Scene, variety: Variety, *, number: int, seed: int) -> list[FramePlan]:
+    rng = child_rng(seed, number)
+    look = _draw_look(scene, variety, rng)
+    poses = [_draw_pose(scene, look, variety, rng) for _ in range(variety.burst)]
+    look = replace(look, clutter=draw_clutter(scene, poses, variety, rng))
+    first = number * variety.burst
+    return [
+        FramePlan(
+            stem=f"randomised_frame_{first + i:05d}",
+            look=replace(look, sensor=_draw_sensor(variety.sensor, child_rng(seed, number, i))),
+            pose=pose,
+            before=None,
+            tag=_tag(pose),
+            seed=child_seed(seed, number, i),
+        )
+        for i, pose in enumerate(poses)
+    ]
+
+
+def _tag(pose: Pose) -> Literal["default", "grasp"]:
+    return "grasp" if pose.held else "default"
+
+
+def _draw_look(scene: Scene, variety: Variety, rng: np.random.Generator) -> Look:
+    arm_rgb = _jitter(variety.filament.draw(rng), rng)
+    same_jaws = rng.random() < variety.same_jaws
+    jaw_rgb = arm_rgb if same_jaws else _jitter(variety.filament.draw(rng), rng)
+    same_moving = rng.random() < variety.same_moving_jaw
+    moving_rgb = jaw_rgb if same_moving else _jitter(variety.filament.draw(rng), rng)
+    darker: RGB = (0.8 * arm_rgb[0], 0.8 * arm_rgb[1], 0.8 * arm_rgb[2])
+    with_pads = rng.random() < variety.pads
+    return Look(
+        table=_draw_table(variety, rng),
+        floor=_draw_surface(variety, rng, tile_m=(0.5, 1.5)),
+        wall=_draw_surface(variety, rng, tile_m=(0.8, 2.5)),
+        wall_distance=float(rng.uniform(0.7, 2.5)),
+        arm=SurfaceLook("layers", arm_rgb, darker, 0.6, 0.02, specular=float(rng.uniform(0.05, 0.5))),
+        jaw_rgb=jaw_rgb,
+        moving_jaw_rgb=moving_rgb,
+        motor_rgb=(0.08, 0.08, 0.09),
+        pad_rgb=_jitter(variety.filament.draw(rng), rng) if with_pads else None,
+        obj=_draw_object(variety, rng),
+        clutter=(),
+        lights=_draw_lights(variety, rng),
+        ambient=float(rng.uniform(0.15, 0.45)),
+        headlight=float(rng.uniform(0.0, 0.3)),
+        mount=_draw_mount(scene, variety.mount, rng),
+        sensor=SensorLook(),
+    )
+
+
+def _jitter(color: RGB, rng: np.random.Generator, *, spread: float = 0.06) -> RGB:
+    r, g, b = np.clip(np.asarray(color) + rng.normal(0.0, spread, 3), 0.02, 1.0)
+    return float(r), float(g), float(b)
+
+
+def _draw_surface(
+    variety: Variety, rng: np.random.Generator, *, tile_m: tuple[float, float]
+) -> SurfaceLook:
+    base = _jitter(variety.table_color.draw(rng), rng)
+    # The pattern's second colour: a darker or lighter shade, or another colour altogether.
+    shade = float(rng.uniform(0.35, 0.75) if rng.random() < 0.65 else rng.uniform(1.2, 1.6))
+    shaded = _jitter((base[0] * shade, base[1] * shade, base[2] * shade), rng, spread=0.03)
+    other = shaded if rng.random() < 0.75 else _jitter(variety.table_color.draw(rng), rng)
+    return SurfaceLook(
+        kind=variety.table_kind.draw(rng),
+        base_rgb=base,
+        other_rgb=other,
+        contrast=float(rng.uniform(0.2, 0.9)),
+        tile_m=float(rng.uniform(*tile_m)),
+        seed=int(rng.integers(2**31)),
+        specular=float(rng.uniform(0.0, 0.4)),
+    )
+
+
+def _draw_table(variety: Variety, rng: np.random.Generator) -> TableLook:
+    # The far edge is often within sight, the near one is where the arm is clamped.
+    far_x, half_y = float(rng.uniform(0.3, 0.75)), float(rng.uniform(0.25, 0.8))
+    near_x = float(rng.uniform(-0.5, -0.1))
+    return TableLook(
+        surface=_draw_surface(variety, rng, tile_m=(0.12, 0.6)),
+        center_xy=((far_x + near_x) / 2, float(rng.uniform(-0.1, 0.1))),
+        half_size_xy=((far_x - near_x) / 2, half_y),
+        thickness=float(rng.uniform(0.008, 0.03)),
+        yaw=float(rng.normal(0.0, 0.12)),
+        present=bool(rng.random() >= variety.no_table),
+    )
+
+
+def _draw_object(variety: Variety, rng: np.random.Generator) -> ObjectLook:
+    first = _draw_solid(variety, rng)
+    solids: tuple[Solid, ...] = (first,)
+    if rng.random() < variety.two_solids:
+        second = _draw_solid(variety, rng, scale=0.7)
+        on_top = (*rng.uniform(-0.006, 0.006, 2), first.half_size[2] + 0.6 * second.half_size[2])
+        x, y, z = (float(v) for v in on_top)
+        solids = (first, replace(second, offset=(x, y, z)))
+    colors = tuple(_object_color(rng) for _ in solids)
+    surface = SurfaceLook(
+        kind=variety.object_kind.draw(rng),
+        base_rgb=(1.0, 1.0, 1.0),
+        other_rgb=_jitter((0.5, 0.5, 0.5), rng, spread=0.3),
+        contrast=float(rng.uniform(0.2, 0.8)),
+        tile_m=float(rng.uniform(0.02, 0.08)),
+        seed=int(rng.integers(2**31)),
+        specular=float(rng.uniform(0.0, 0.6)),
+    )
+    return ObjectLook(solids, colors, surface)
+
+
+def _draw_solid(variety: Variety, rng: np.random.Generator, *, scale: float = 1.0) -> Solid:
+    shape: Shape = ("box", "box", "box", "cylinder", "ellipsoid")[rng.integers(5)]  # type: ignore[assignment]
+    half = scale * np.array([variety.object_half.draw(rng) for _ in range(3)])
+    style = rng.random()
+    if style < 0.45:  # dice, balls and cans
+        half[:] = half[0]
+    elif style < 0.6:  # bricks and pens, across the jaws
+        half[1] *= 2.2
+    elif style < 0.7:  # packets
+        half[2] *= 0.45
+    if shape == "cylinder":
+        half[1] = half[0]
+    return Solid(shape, (float(half[0]), float(half[1]), float(half[2])))
+
+
+def _object_color(rng: np.random.Generator) -> RGB:
+    """Mostly strong colours, some greys, white and black."""
+    strength = rng.uniform(0.5, 1.0) if rng.random() < 0.75 else rng.uniform(0.0, 0.15)
+    hue = rng.uniform(0.0, 2 * np.pi) + np.array([0.0, 2.0, 4.0]) * np.pi / 3
+    value = rng.uniform(0.15, 1.0)
+    r, g, b = value * (1.0 - strength * (0.5 + 0.5 * np.cos(hue)))
+    return float(r), float(g), float(b)
+
+
+def _draw_lights(variety: Variety, rng: np.random.Generator) -> tuple[LightLook, ...]:
+    lights: list[LightLook] = []
+    free_slots, count = LIGHT_SLOTS, variety.lights.draw(rng)
+    for i in range(count):
+        hard = rng.random() < variety.hard
+        free_slots -= 1 if hard else 3  # a soft lamp takes three slots
+        if free_slots < 0:
+            break
+        azimuth, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.3)
+        away = float(rng.uniform(0.1, 0.9))
+        warmth = float(rng.normal(0.0, 0.08))
+        strength = float(rng.uniform(0.35, 0.85)) / (1 + 0.6 * i) / np.sqrt(count)
+        lights.append(
+            LightLook(
+                position=(0.24 + away * float(np.cos(azimuth)), away * float(np.sin(azimuth)), float(height)),
+                rgb=(strength * (1 + warmth), strength, strength * (1 - warmth)),
+                cutoff_deg=float(rng.uniform(28, 45)),
+                spread=0.0 if hard else float(rng.uniform(0.03, 0.2)),
+                casts=bool(rng.random() < 0.9),
+            )
+        )
+    return tuple(lights)
+
+
+def _draw_mount(scene: Scene, variety: MountVariety, rng: np.random.Generator) -> MountLook:
+    """Draw mounts until one shows both fingers, at half-open jaws."""
+    for _ in range(_TRIES):
+        mount = MountLook(
+            side=variety.side.draw(rng) + variety.side_jitter.draw(rng),
+            distance=variety.distance.draw(rng),
+            lateral=variety.lateral.draw(rng),
+            height=variety.height.draw(rng),
+            tilt=variety.tilt.draw(rng),
+            image_roll=variety.image_roll.draw(rng) + variety.image_roll_jitter.draw(rng),
+            fovy_deg=variety.fovy_deg.draw(rng),
+            barrel=variety.barrel.draw(rng),
+        )
+        shares = [
+            share_in_view(scene, mount, finger, opening=0.4)
+            for finger in ("static_finger", "moving_finger")
+        ]
+        if min(shares) >= _LEAST_FINGER:
+            return mount
+    raise AssertionError("no mount shows the fingers: the ranges of MountVariety are wrong")
+
+
+def _draw_sensor(variety: SensorVariety, rng: np.random.Generator) -> SensorLook:
+    warmth, tint = variety.warmth.draw(rng), variety.tint.draw(rng)
+    moving = rng.random() >= variety.still
+    return SensorLook(
+        auto_exposure=variety.brightness.draw(rng),
+        white_balance=(1.0 + warmth, 1.0 + tint, 1.0 - warmth),
+        contrast=variety.contrast.draw(rng),
+        saturation=variety.saturation.draw(rng),
+        vignette=variety.vignette.draw(rng),
+        blur_px=variety.blur_px.draw(rng),
+        motion_px=variety.motion_px.draw(rng) if moving else 0.0,
+        motion_angle=float(rng.uniform(0.0, np.pi)),
+        noise=variety.noise.draw(rng),
+        jpeg_quality=int(variety.jpeg_quality.draw(rng)),
+    )
+
+
+def _draw_pose(scene: Scene, look: Look, variety: Variety, rng: np.random.Generator) -> Pose:
+    """Draw poses until one is free of collisions."""
+    has_object = rng.random() >= variety.no_object
+    wanted = variety.scene.draw(rng) if has_object else "nothing"
+    for _ in range(_TRIES):
+        pose = _try_pose(scene, look, wanted, rng)
+        if pose is not None and is_clear(scene, look.obj, pose, table=look.table.present):
+            return pose
+    # An object too large for the jaws cannot be held; it can still lie there.
+    return _draw_pose(scene, look, replace(variety, no_object=1.0), rng)
+
+
+def _try_pose(scene: Scene, look: Look, wanted: str, rng: np.random.Generator) -> Pose | None:
+    high = rng.random() < 0.35 or not look.table.present
+    target = (_HIGH if high and wanted in {"apart", "nothing", "lifted"} else _LOW).sample(rng)
+    if wanted in {"between", "held"}:
+        x, y, _ = target.tip
+        target = replace(target, tip=(x, y, float(rng.uniform(0.009, 0.03))), opening=1.0)
+    joints = reach(scene, target)
+    if joints is None:
+        return None
+    if wanted == "nothing":
+        return Pose(joints)
+    if wanted == "apart":
+        return _lying_near(look.obj, joints, target, rng) if look.table.present else Pose(joints)
+    in_gripper = wanted == "lifted" or not look.table.present
+    slip = float(rng.uniform(-0.007, 0.007))
+    standing = stand_between_jaws(scene, joints, look.obj, slip=slip, in_gripper=in_gripper)
+    if wanted == "between":
+        opening = float(rng.uniform(0.3, 1.3))
+        return replace(standing, joints=(*joints[:5], opening))
+    return close_on_object(scene, look.obj, standing)
+
+
+def _lying_near(
+    obj: ObjectLook, joints: tuple[float, ...], target: Reach, rng: np.random.Generator
+) -> Pose:
+    """Lay the object on the table around the point the camera looks at."""
+    x, y = np.asarray(target.tip[:2]) + rng.normal(0.0, 0.05, 2)
+    yaw = float(rng.uniform(-np.pi, np.pi))
+    quat = (float(np.cos(yaw / 2)), 0.0, 0.0, float(np.sin(yaw / 2)))
+    return Pose(joints, (float(x), float(y), obj.height), quat)

@@ -156,8 +156,18 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
     for i in range(2):  # some objects are two solids stuck together
         geom = body.add_geom(name=f"object_{i}", type=box, size=[0.01] * 3, material="object")
         geom.contype, geom.conaffinity, geom.group = 0, 0, Group.OBJECT
-    for name, holder in (("static_pad", "gripper"), ("moving_pad", _MOVING)):
-        geom = spec.body(holder).add_geom(name=name, type=box, size=[0.004] * 3)
+    _add_pads(spec)
+
+
+def _add_pads(spec: mujoco.MjSpec) -> None:
+    """Rubber on the fingertips: the boxes that the arm's file has for contacts, a little larger."""
+    pads = (
+        ("static_pad", "gripper", [-0.0066, -0.0002, -0.0972], [1, 0, 0, 0]),
+        ("moving_pad", _MOVING, [-0.01233, -0.07625, 0.0189], [0.68849, -0.68849, 0.1612, -0.1612]),
+    )
+    for name, holder, position, quat in pads:
+        geom = spec.body(holder).add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX)
+        geom.pos, geom.quat, geom.size = position, quat, [0.0055, 0.0088, 0.0085]
         geom.contype, geom.conaffinity, geom.group = 0, 0, Group.HIDDEN
 
 

@@ -65,7 +65,8 @@ def expose(
     picture = _smear(picture, look.motion_px * scale, look.motion_angle)
     if look.blur_px * scale > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), look.blur_px * scale)
-    picture = picture * (np.asarray(look.white_balance, np.float32) * np.float32(look.exposure))
+    gain = look.exposure * _automatic_gain(picture, look.auto_exposure)
+    picture = picture * (np.asarray(look.white_balance, np.float32) * np.float32(gain))
     picture = picture * _vignette(frame_rgb.shape[:2], look.vignette)[..., None]
     picture = _tone(picture, look)
     noisy = picture + _noise(picture, look.noise / 255.0, rng)
@@ -78,6 +79,11 @@ def encode_jpeg(frame_rgb: NDArray[np.uint8], quality: int) -> bytes:
     picture = Image.fromarray(frame_rgb)
     picture.save(buffer, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
     return buffer.getvalue()
+
+
+def _automatic_gain(picture: NDArray[np.float32], wanted: float | None) -> float:
+    # Cheap cameras brighten a dark scene up to four times and no further.
+    return 1.0 if wanted is None else float(np.clip(wanted / (picture.mean() + 1e-3), 0.5, 4.0))
 
 
 def _smear(picture: NDArray[np.float32], length: float, angle: float) -> NDArray[np.float32]:

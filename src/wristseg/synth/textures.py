@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.synth.look import RGB, SurfaceLook, TextureKind
+from wristseg.synth.look import SurfaceLook, TextureKind
 
 __all__ = ["PATTERNS", "paint"]
 
@@ -126,9 +126,10 @@ def _print_shapes(
     picture: NDArray[np.float64], contrast: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Print coloured discs, boxes, strokes and text on a surface."""
-    size, printed = len(picture), picture.astype(np.float32)
+    # OpenCV 5 draws text on 8-bit pictures only.
+    size, printed = len(picture), (np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
     for _ in range(int(rng.integers(10, 50))):
-        color: RGB = tuple(rng.random(3))
+        color = [int(v) for v in rng.integers(0, 256, 3)]
         x, y = (int(v) for v in rng.integers(0, size, 2))
         reach = int(size * rng.uniform(0.01, 0.12))
         match rng.integers(4):
@@ -141,7 +142,7 @@ def _print_shapes(
             case _:
                 text = "".join(chr(c) for c in rng.integers(65, 91, 6))
                 cv2.putText(printed, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, reach / 30, color, 2)
-    return (picture * (1 - contrast) + printed * contrast).astype(np.float64)
+    return np.asarray(picture * (1 - contrast) + printed / 255.0 * contrast)
 
 
 PATTERNS: dict[TextureKind, Pattern] = {

@@ -65,7 +65,7 @@ def smooth_path(
     Args:
         times: (K,) increasing times of the keys.
         keys: (K, J) joint angles.
-        at: (N,) times wanted, within ``times``.
+        at: (N,) times wanted; before the first key and after the last, the path stands still.
 
     Returns:
         (N, J) float64.
@@ -79,6 +79,7 @@ def smooth_path(
     with np.errstate(divide="ignore", invalid="ignore"):
         harmonic = (weight_a + weight_b) / (weight_a / before + weight_b / after)
     tangent[1:-1] = np.where(same_way, harmonic, 0.0)  # at rest at turning points and at the ends
+    at = np.clip(at, times[0], times[-1])
     i = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(width) - 1)
     h = width[i]
     t = (at[:, None] - times[i][:, None]) / h
@@ -251,6 +252,8 @@ def _shifted(scene: Scene, joints: Joints, offset: NDArray[np.float64]) -> Joint
 def _wander(
     scene: Scene, roaming: Roaming, start: float, stop: float, rng: np.random.Generator
 ) -> list[tuple[float, Joints]]:
+    if stop <= start:  # a short recording begins or ends at the object
+        return []
     count = max(2, int((stop - start) / 40) + 1)
     return [
         (float(t), _reachable(scene, roaming, rng)) for t in np.linspace(start, stop, count)

@@ -19,7 +19,7 @@ from wristseg.classes import DEFAULT_CLASSES
 from wristseg.images import write_mask
 from wristseg.synth.annotate import Annotation, AnnotationStyle, annotate, spoil
 from wristseg.synth.dress import apply_look, apply_pose, upload_surfaces
-from wristseg.synth.look import Look
+from wristseg.synth.look import Look, SensorLook
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.poses import Pose
 from wristseg.synth.renderer import FrameRenderer
@@ -107,6 +107,8 @@ class Studio:
         return expose(clean, sensor, rng=rng)
 
     def _wear(self, look: Look) -> None:
+        # Frames of a burst differ in their sensor only, which is not part of the scene.
+        look = replace(look, sensor=SensorLook())
         if look != self._worn:
             apply_look(self.scene, look)
             upload_surfaces(self.renderer, look)
