@@ -128,7 +128,7 @@ class _Run:
         options = {name: str(value) for name, value in asdict(self.config).items()}
         return {
             "inputs": [str(source.path) for source in sources],
-            "outputs": [path.name for path in self.written],
+            "outputs_sha256": {path.name: sha256_of(path) for path in self.written},
             "frames": self.frames,
             "problems": self.problems,
             "classes": self.segmenter.classes.to_dict(),

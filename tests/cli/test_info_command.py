@@ -1,0 +1,82 @@
+"""``wristseg info`` tells what a checkpoint is."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tests.plain_reference import randomised_network, save_plain_checkpoint
+from wristseg.artifacts import sha256_of
+from wristseg.classes import DEFAULT_CLASSES
+from wristseg.cli.info import main
+from wristseg.preprocess import PreprocessContract
+
+
+@pytest.fixture(scope="module")
+def network():
+    return randomised_network()
+
+
+@pytest.fixture(scope="module")
+def own_file(tmp_path_factory, network):
+    path = tmp_path_factory.mktemp("run") / "best.ckpt"
+    said = {
+        "format_version": 1,
+        "classes": DEFAULT_CLASSES.to_dict(),
+        "preprocess": PreprocessContract((84, 96)).to_dict(),
+        "observation": None,
+        "weights_source": "imagenet",
+        "dataset_sha256": "ab" * 32,
+        "split": {"train": [f"{i}.jpg" for i in range(139)], "val": ["x.jpg"] * 24},
+        "git_commit": "c0ffee",
+        "versions": {"torch": "2.10.0"},
+        "metrics": {"val/iou": 0.8125, "val/iou_cube": float("nan")},
+        "config": {"loss": "iou", "lr": 1e-4},
+        "seed": 0,
+    }
+    torch.save({"epoch": 7, "state_dict": network.state_dict(), "wristseg": said}, path)
+    return path
+
+
+def test_table_shows_what_a_person_looks_for(capsys, own_file):
+    assert main([str(own_file)]) == 0
+    printed = capsys.readouterr().out
+    for text in (
+        sha256_of(own_file),
+        "846,838",
+        "3 cube",
+        "139 train, 24 val",
+        "size_hw [84, 96]",
+        "imagenet",
+        "val/iou 0.8125",
+        "c0ffee",
+        "torch 2.10.0",
+    ):
+        assert text in printed, text
+
+
+def test_json_is_strict_and_keeps_the_numbers(capsys, own_file):
+    assert main([str(own_file), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert facts["sha256"] == sha256_of(own_file)
+    assert facts["metrics"] == {"val/iou": 0.8125, "val/iou_cube": None}
+    assert facts["seed"] == 0
+    assert len(facts["split"]["val"]) == 24
+
+
+def test_file_of_the_plain_script_says_what_it_does_not_say(capsys, tmp_path, network):
+    path = save_plain_checkpoint(tmp_path / "best.ckpt", network, dataset=np.str_("d"))
+    assert main([str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "the plain Lightning script" in printed
+    assert "not said" in printed
+
+
+def test_f15_cut_file_ends_with_3(capsys, tmp_path, own_file):
+    path = tmp_path / "cut.ckpt"
+    path.write_bytes(own_file.read_bytes()[:50_000])
+    assert main([str(path)]) == 3
+    assert "cut.ckpt: is not a whole file" in capsys.readouterr().err
