@@ -31,6 +31,7 @@ Edit = Callable[[dict[str, Any]], Any]
 
 
 def base_table() -> dict[str, Any]:
+    """A valid file with a polygon, plain and compressed run lengths; a copy each time."""
     def annotation(number: int, image_id: int, segmentation: Any) -> dict[str, Any]:
         return {
             "id": number,
@@ -49,8 +50,8 @@ def base_table() -> dict[str, Any]:
         ],
         "categories": [{"id": 1, "name": "cube", "supercategory": ""}],
         "annotations": [
-            annotation(1, 1, [TRIANGLE]),
-            annotation(2, 2, {"size": [HEIGHT, WIDTH], "counts": COUNTS}),
+            annotation(1, 1, [list(TRIANGLE)]),
+            annotation(2, 2, {"size": [HEIGHT, WIDTH], "counts": list(COUNTS)}),
             annotation(3, 2, {"size": [HEIGHT, WIDTH], "counts": rle.compress(COUNTS)}),
         ],
     }

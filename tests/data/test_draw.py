@@ -20,38 +20,38 @@ from wristseg.data.draw import draw_mask
 ORDERS = {tag: DEFAULT_CLASSES.order_ids(tag) for tag in ("default", "grasp")}
 
 
-@st.composite
-def segmentations(draw: st.DrawFn, height: int, width: int) -> Any:
-    """Polygons with points far outside, or run lengths of a mask, in every form COCO knows."""
-    if draw(st.booleans()):
-        # Half pixels and whole ones are where rounding differs between fills.
-        xs = st.floats(-width, 2 * width) | st.integers(-width, 4 * width).map(lambda v: v / 2)
-        ys = st.floats(-height, 2 * height) | st.integers(-height, 4 * height).map(lambda v: v / 2)
-        point = st.tuples(xs, ys.filter(lambda y: y <= 2 * height))
-        return draw(
-            st.lists(
-                st.lists(point, min_size=3, max_size=8).map(
-                    lambda points: [
-                        min(float(value), limit)
-                        for xy in points
-                        for value, limit in zip(xy, (2 * width, 2 * height), strict=True)
-                    ]
-                ),
-                min_size=1,
-                max_size=3,
-            )
-        )
-    cuts = sorted(draw(st.lists(st.integers(0, height * width), max_size=12)))
-    counts = np.diff([0, *cuts, height * width]).tolist()
-    text_or_list = rle.compress(counts) if draw(st.booleans()) else counts
-    return {"size": [height, width], "counts": text_or_list}
+def polygon(rng: np.random.Generator, height: int, width: int) -> list[float]:
+    """Three to eight points up to one image size outside the image, on every side."""
+    points = rng.uniform((-width, -height), (2 * width, 2 * height), (rng.integers(3, 9), 2))
+    # Half pixels and whole ones are where the rounding of fills differs.
+    points = (points, np.round(2 * points) / 2, np.round(points))[rng.integers(3)]
+    flat: list[float] = points.ravel().tolist()
+    return flat
+
+
+def run_lengths(rng: np.random.Generator, pixels: int) -> list[int]:
+    """Run lengths that add up, empty ones among them."""
+    cuts = np.sort(rng.integers(0, pixels + 1, rng.integers(0, 13)))
+    counts: list[int] = np.diff(cuts, prepend=0, append=pixels).tolist()
+    return counts
 
 
 @st.composite
 def annotated_frames(draw: st.DrawFn) -> tuple[tuple[int, int], list[tuple[int, Any]]]:
+    """A size, and up to six objects in every form that COCO knows."""
     height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    objects = st.tuples(st.integers(1, 5), segmentations(height, width))
-    return (height, width), draw(st.lists(objects, min_size=0, max_size=6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    objects: list[tuple[int, Any]] = []
+    for form in draw(st.lists(st.sampled_from(("polygons", "list", "text")), max_size=6)):
+        segmentation: Any
+        if form == "polygons":
+            segmentation = [polygon(rng, height, width) for _ in range(rng.integers(1, 4))]
+        else:
+            counts = run_lengths(rng, height * width)
+            counts_or_text = counts if form == "list" else rle.compress(counts)
+            segmentation = {"size": [height, width], "counts": counts_or_text}
+        objects.append((int(rng.integers(1, 6)), segmentation))
+    return (height, width), objects
 
 
 def frame_of(size_hw: tuple[int, int], objects: list[tuple[int, Any]]) -> Frame:
