@@ -20,9 +20,7 @@ Render wrist-camera recordings of an SO-101 in MuJoCo, annotated the way people 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command(
-        RenderConfig, _run, argv, prog="wristseg render", description=_DESCRIPTION
-    )
+    return run_command(RenderConfig, _run, argv, prog="wristseg render", description=_DESCRIPTION)
 
 
 def _run(config: RenderConfig) -> int:

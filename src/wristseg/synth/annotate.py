@@ -99,7 +99,7 @@ def _sketch(mask: Mask, style: AnnotationStyle, level: float) -> Mask:
     """Round the region's corners and move its outline a little; (H + 6, W + 6) uint8."""
     padded = np.pad(mask.astype(np.float32), _MARGIN, mode="edge")
     smooth = cv2.GaussianBlur(padded, (0, 0), style.smoothing_px)
-    return (smooth > level).astype(np.uint8)
+    return np.asarray(smooth > level, np.uint8)
 
 
 def _contours(sketch: Mask, smallest_px: int) -> tuple[list[NDArray[np.int32]], bool]:
@@ -132,7 +132,7 @@ def _opened(sketch: Mask, smallest_px: int) -> Mask:
 def _polygon(
     contour: NDArray[np.int32], tolerance: float, size_hw: tuple[int, ...]
 ) -> list[float] | None:
-    """Simplify a contour to [x0, y0, x1, y1, ...] within the picture, or None if nothing is left."""
+    """Simplify a contour to [x0, y0, x1, y1, ...] in the picture; None if nothing is left."""
     simple = cv2.approxPolyDP(contour.reshape(-1, 1, 2), tolerance, True)[:, 0].astype(float)
     # Contours run through pixel centres, COCO counts from pixel corners.
     xy = simple - _MARGIN + 0.5
@@ -176,30 +176,44 @@ def _run_lengths(mask: Mask) -> list[int]:
     return [0] * int(flat[0]) + [int(run) for run in runs]
 
 
-def spoil(annotations: list[Annotation], flaw: Flaw, *, size_hw: tuple[int, int]) -> list[Annotation]:
+def spoil(
+    annotations: list[Annotation], flaw: Flaw, *, size_hw: tuple[int, int]
+) -> list[Annotation]:
     """Make a frame's annotations wrong in one of the ways that are found by eye in real sets."""
     match flaw:
         case "fingers_swapped":
-            return _swapped(annotations, "static_finger", "moving_finger")
+            spoilt = _swapped(annotations, "static_finger", "moving_finger")
         case "table_and_background_swapped":
-            return _swapped(annotations, "table", "background")
+            spoilt = _swapped(annotations, "table", "background")
         case "moving_finger_missing":
-            return [a for a in annotations if a["category"] != "moving_finger"]
+            spoilt = [a for a in annotations if a["category"] != "moving_finger"]
         case "cube_called_table":
-            return [a | {"category": "table"} if a["category"] == "cube" else a for a in annotations]
+            spoilt = [_renamed(a, {"cube": "table"}) for a in annotations]
         case "all_shifted":
-            return [_shifted(a, 46, -28, size_hw) for a in annotations]
+            spoilt = [_shifted(a, 46, -28, size_hw) for a in annotations]
         case "cube_beside_itself":
-            return [
-                _shifted(a, 70, 24, size_hw) if a["category"] == "cube" else a for a in annotations
-            ]
+            beside = [_shifted(a, 70, 24, size_hw) for a in annotations]
+            spoilt = _only_of("cube", annotations, beside)
         case "static_finger_boxed":
-            return [_boxed(a) if a["category"] == "static_finger" else a for a in annotations]
+            spoilt = _only_of("static_finger", annotations, [_boxed(a) for a in annotations])
+    return spoilt
+
+
+def _only_of(
+    name: str, annotations: list[Annotation], changed: list[Annotation]
+) -> list[Annotation]:
+    """Take the changed annotation for one class and the old one for all others."""
+    pairs = zip(annotations, changed, strict=True)
+    return [new if old["category"] == name else old for old, new in pairs]
 
 
 def _swapped(annotations: list[Annotation], one: str, other: str) -> list[Annotation]:
-    renamed = {one: other, other: one}
-    return [a | {"category": renamed.get(a["category"], a["category"])} for a in annotations]
+    return [_renamed(a, {one: other, other: one}) for a in annotations]
+
+
+def _renamed(annotation: Annotation, names: Mapping[str, str]) -> Annotation:
+    category = annotation["category"]
+    return annotation | {"category": names.get(category, category)}
 
 
 def _shifted(annotation: Annotation, right: int, down: int, size_hw: tuple[int, int]) -> Annotation:

@@ -6,6 +6,7 @@ All are labelled ``background``. Called by ``randomised`` and ``dataset_v0``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +21,21 @@ __all__ = ["draw_clutter", "lay_cable"]
 #: Clearances in metres: of low things around fingertips and object, of tall ones around the arm.
 _LOW_CLEARANCE, _TALL_CLEARANCE, _LOW_HEIGHT = 0.055, 0.10, 0.02
 _CABLE_RADIUS = 0.003
+_SHAPES: tuple[Shape, ...] = ("box", "box", "cylinder", "ellipsoid")
 
 
 def lay_cable(points_xy: Sequence[tuple[float, float]], *, rgb: RGB) -> tuple[ClutterLook, ...]:
     """Lay a cable along points on the table, as a chain of capsules."""
     links = []
-    for (x0, y0), (x1, y1) in zip(points_xy, points_xy[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points_xy):
         length, yaw = float(np.hypot(x1 - x0, y1 - y0)), float(np.arctan2(y1 - y0, x1 - x0))
         # A capsule stands along z: a quarter turn about y lays it down, then yaw turns it.
-        lay = np.sqrt(0.5)
+        lay = float(np.sqrt(0.5))
         c, s = float(np.cos(yaw / 2)), float(np.sin(yaw / 2))
         quat = (lay * c, -lay * s, lay * c, lay * s)
         half_size = (_CABLE_RADIUS, _CABLE_RADIUS, length / 2)
         center = ((x0 + x1) / 2, (y0 + y1) / 2, _CABLE_RADIUS)
-        links.append(ClutterLook("capsule", half_size, center, tuple(map(float, quat)), rgb))
+        links.append(ClutterLook("capsule", half_size, center, quat, rgb))
     return tuple(links)
 
 
@@ -60,7 +62,7 @@ def _tip_xy(scene: Scene, pose: Pose) -> NDArray[np.float64]:
 
 
 def _draw_thing(tips: NDArray[np.float64], rng: np.random.Generator) -> ClutterLook:
-    shape: Shape = ("box", "box", "cylinder", "ellipsoid")[rng.integers(4)]  # type: ignore[assignment]
+    shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
     half = rng.uniform(0.008, 0.05, 3)
     if rng.random() < 0.4:  # papers, phones, books
         half = np.array([*rng.uniform(0.03, 0.11, 2), rng.uniform(0.001, 0.01)])
@@ -68,7 +70,9 @@ def _draw_thing(tips: NDArray[np.float64], rng: np.random.Generator) -> ClutterL
         half[1] = half[0]
     center = tips[rng.integers(len(tips))] + rng.normal(0.0, 0.13, 2)
     yaw = rng.uniform(-np.pi, np.pi)
-    rgb = rng.random(3) * rng.uniform(0.2, 1.0) if rng.random() < 0.6 else np.repeat(rng.random(), 3)
+    rgb = (
+        rng.random(3) * rng.uniform(0.2, 1.0) if rng.random() < 0.6 else np.repeat(rng.random(), 3)
+    )
     r, g, b = (float(v) for v in rgb)
     return ClutterLook(
         shape=shape,
@@ -79,9 +83,7 @@ def _draw_thing(tips: NDArray[np.float64], rng: np.random.Generator) -> ClutterL
     )
 
 
-def _is_clear(
-    thing: ClutterLook, tips: NDArray[np.float64], busy: NDArray[np.float64]
-) -> bool:
+def _is_clear(thing: ClutterLook, tips: NDArray[np.float64], busy: NDArray[np.float64]) -> bool:
     center, reach = np.asarray(thing.position[:2]), float(np.hypot(*thing.half_size[:2]))
     near = np.linalg.norm(busy - center, axis=1).min() - reach
     if near < _LOW_CLEARANCE:

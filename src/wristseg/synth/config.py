@@ -12,7 +12,6 @@ from wristseg.errors import UsageError
 
 __all__ = ["ClipName", "PresetName", "RenderConfig"]
 
-Flag = tyro.conf.FlagCreatePairsOff
 PresetName = Literal["dataset-v0", "randomised"]
 ClipName = Literal["grasp", "shadow"]
 
@@ -36,11 +35,11 @@ class RenderConfig:
     """Height of the frames, pixels."""
     width: int = 640
     """Width of the frames, pixels."""
-    exact_masks: Flag[bool] = False
+    exact_masks: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also write exact_masks/<stem>.png, the class of every pixel as rendered."""
     clips: tuple[ClipName, ...] = ()
     """Render moving sequences as <name>.mp4 instead of a data set: grasp, shadow."""
-    overwrite: Flag[bool] = False
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replace the output folder, once the new one is complete."""
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from wristseg.synth.annotate import Flaw
 from wristseg.synth.clutter import lay_cable
 from wristseg.synth.config import ClipName
+from wristseg.synth.demonstration import demonstration
 from wristseg.synth.look import (
     ClutterLook,
     LightLook,
@@ -29,7 +31,7 @@ from wristseg.synth.look import (
 from wristseg.synth.plan import FramePlan, child_rng, child_seed
 from wristseg.synth.poses import Pose
 from wristseg.synth.scene import Scene
-from wristseg.synth.trajectory import Roaming, demonstration, tour
+from wristseg.synth.trajectory import Roaming, tour
 
 __all__ = ["RECORDINGS", "Recording", "plan_clip", "plan_dataset_v0"]
 
@@ -63,9 +65,15 @@ _CUBE = ObjectLook(
     surface=SurfaceLook("plain", (1, 1, 1), (0.75, 0.75, 0.75), 0.5, 0.05, seed=5, specular=0.25),
 )
 _BLACK = (0.06, 0.06, 0.06)
-_BOTTLE = ClutterLook("cylinder", (0.03, 0.03, 0.06), (0.29, -0.17, 0.06), (1, 0, 0, 0), (0.2, 0.35, 0.6))
-_BOOK = ClutterLook("box", (0.07, 0.1, 0.009), (0.30, 0.17, 0.009), (0.97, 0, 0, 0.24), (0.16, 0.3, 0.25))
-_TAPE = ClutterLook("cylinder", (0.022, 0.022, 0.011), (0.29, -0.13, 0.011), (1, 0, 0, 0), (0.8, 0.78, 0.7))
+_BOTTLE = ClutterLook(
+    "cylinder", (0.03, 0.03, 0.06), (0.29, -0.17, 0.06), (1, 0, 0, 0), (0.2, 0.35, 0.6)
+)
+_BOOK = ClutterLook(
+    "box", (0.07, 0.1, 0.009), (0.30, 0.17, 0.009), (0.97, 0, 0, 0.24), (0.16, 0.3, 0.25)
+)
+_TAPE = ClutterLook(
+    "cylinder", (0.022, 0.022, 0.011), (0.29, -0.13, 0.011), (1, 0, 0, 0), (0.8, 0.78, 0.7)
+)
 
 
 _LIGHT_WOOD = SurfaceLook("wood", (0.80, 0.66, 0.48), (0.62, 0.46, 0.30), 0.7, 0.35, seed=11)
@@ -110,7 +118,10 @@ RECORDINGS = (
         9,
         replace(
             _BASE,
-            clutter=(_BOOK, *lay_cable([(0.2, -0.3), (0.27, -0.2), (0.36, -0.16), (0.45, -0.2)], rgb=_BLACK)),
+            clutter=(
+                _BOOK,
+                *lay_cable([(0.2, -0.3), (0.27, -0.2), (0.36, -0.16), (0.45, -0.2)], rgb=_BLACK),
+            ),
             sensor=replace(_BASE.sensor, exposure=0.85, white_balance=(1.08, 1.0, 0.9)),
         ),
         None,
@@ -131,8 +142,14 @@ RECORDINGS = (
         replace(
             _BASE,
             table=replace(_BASE.table, surface=_LAMINATE),
-            lights=(LightLook((0.3, -0.8, 0.9), (0.38, 0.38, 0.38), 40.0, spread=0.14), replace(_LAMP, position=(0.5, 0.35, 0.8))),
-            clutter=(_BOTTLE, *lay_cable([(0.33, -0.1), (0.36, 0.0), (0.34, 0.08), (0.4, 0.2)], rgb=_BLACK)),
+            lights=(
+                LightLook((0.3, -0.8, 0.9), (0.38, 0.38, 0.38), 40.0, spread=0.14),
+                replace(_LAMP, position=(0.5, 0.35, 0.8)),
+            ),
+            clutter=(
+                _BOTTLE,
+                *lay_cable([(0.33, -0.1), (0.36, 0.0), (0.34, 0.08), (0.4, 0.2)], rgb=_BLACK),
+            ),
             ambient=0.30,
             sensor=replace(_BASE.sensor, exposure=0.95, white_balance=(0.96, 1.0, 1.05)),
         ),
@@ -211,12 +228,12 @@ def plan_clip(scene: Scene, name: ClipName, *, frames: int, seed: int) -> list[F
         recording = replace(RECORDINGS[3], held=None)
         rng = child_rng(seed, 100)
         held = slice(int(0.42 * frames), int(0.85 * frames))
-        poses = demonstration(
-            scene, _CUBE, frames=numbers, held=held, roaming=_ROAMING, rng=rng
-        )
+        poses = demonstration(scene, _CUBE, frames=numbers, held=held, roaming=_ROAMING, rng=rng)
     else:
         recording = replace(RECORDINGS[0], look=_shadow_look())
-        sweeping = Roaming((0.2, 0.26), (-0.1, 0.1), (0.10, 0.14), (0.95, 1.15), (1.4, 1.75), (0.2, 0.9))
+        sweeping = Roaming(
+            (0.2, 0.26), (-0.1, 0.1), (0.10, 0.14), (0.95, 1.15), (1.4, 1.75), (0.2, 0.9)
+        )
         poses = tour(
             scene,
             _CUBE,
@@ -227,7 +244,7 @@ def plan_clip(scene: Scene, name: ClipName, *, frames: int, seed: int) -> list[F
         )
     return [
         FramePlan(f"{i:04d}", recording.look, pose, before, "default", child_seed(seed, 300, i))
-        for i, (before, pose) in enumerate(zip(poses, poses[1:], strict=False))
+        for i, (before, pose) in enumerate(pairwise(poses))
     ]
 
 

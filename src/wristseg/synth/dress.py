@@ -73,7 +73,9 @@ def apply_pose(scene: Scene, look: Look, pose: Pose) -> None:
 
 def _set_table_and_room(scene: Scene, look: Look) -> None:
     model, table = scene.model, look.table
-    _place(scene, "table", (*table.center_xy, -table.thickness), (*table.half_size_xy, table.thickness))
+    _place(
+        scene, "table", (*table.center_xy, -table.thickness), (*table.half_size_xy, table.thickness)
+    )
     model.body_quat[scene.body("table")] = (np.cos(table.yaw / 2), 0, 0, np.sin(table.yaw / 2))
     model.geom_group[scene.geom("table")] = Group.SURROUNDINGS if table.present else Group.HIDDEN
     _place(scene, "floor", (0, 0, _FLOOR_Z), (4, 4, 0.01))
@@ -102,7 +104,10 @@ def _set_arm_colors(scene: Scene, look: Look) -> None:
             _color(scene, geom, look.jaw_rgb)
         elif name == "moving_finger":
             _color(scene, geom, look.moving_jaw_rgb)
-        elif model.geom_group[geom] == Group.ARM and model.geom_matid[geom] != model.material("arm").id:
+        elif (
+            model.geom_group[geom] == Group.ARM
+            and model.geom_matid[geom] != model.material("arm").id
+        ):
             _color(scene, geom, look.motor_rgb)
     for name in ("arm", "jaw"):
         material = model.material(name).id

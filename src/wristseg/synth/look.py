@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "RGB",
     "ClutterLook",
     "LightLook",
     "Look",
     "MountLook",
     "ObjectLook",
-    "RGB",
     "SensorLook",
     "Shape",
     "Solid",

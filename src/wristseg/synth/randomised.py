@@ -1,4 +1,4 @@
-"""Preset ``randomised``: every burst of frames has an arm, camera, table, object and light of its own.
+"""Preset ``randomised``: each burst of frames has its own arm, camera, table, object and light.
 
 Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``render``. Frames of a
 burst share the look, so that textures are painted once; each has a pose of its own.
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from wristseg.synth.clutter import draw_clutter
+from wristseg.synth.contact import close_on_object, is_clear, stand_between_jaws
 from wristseg.synth.look import (
     RGB,
     LightLook,
@@ -25,16 +26,7 @@ from wristseg.synth.look import (
     TableLook,
 )
 from wristseg.synth.plan import FramePlan, child_rng, child_seed
-from wristseg.synth.poses import (
-    Pose,
-    Reach,
-    close_on_object,
-    held_pose,
-    is_clear,
-    reach,
-    share_in_view,
-    stand_between_jaws,
-)
+from wristseg.synth.poses import Pose, Reach, reach, share_in_view
 from wristseg.synth.scene import LIGHT_SLOTS, Scene
 from wristseg.synth.trajectory import Roaming
 from wristseg.synth.variety import DEFAULT_VARIETY, MountVariety, SensorVariety, Variety
@@ -42,6 +34,7 @@ from wristseg.synth.variety import DEFAULT_VARIETY, MountVariety, SensorVariety,
 __all__ = ["plan_randomised"]
 
 _TRIES = 300
+_SHAPES: tuple[Shape, ...] = ("box", "box", "box", "cylinder", "ellipsoid")
 #: Fingertips go anywhere in front of the arm, from touching the table to looking over its edge.
 _LOW = Roaming((0.14, 0.33), (-0.16, 0.16), (0.008, 0.12), (0.75, 1.75), (-2.6, 2.7), (0.0, 1.0))
 _HIGH = Roaming((0.16, 0.34), (-0.16, 0.16), (0.06, 0.22), (0.2, 1.5), (-2.6, 2.7), (0.0, 1.0))
@@ -95,7 +88,9 @@ def _draw_look(scene: Scene, variety: Variety, rng: np.random.Generator) -> Look
         floor=_draw_surface(variety, rng, tile_m=(0.5, 1.5)),
         wall=_draw_surface(variety, rng, tile_m=(0.8, 2.5)),
         wall_distance=float(rng.uniform(0.7, 2.5)),
-        arm=SurfaceLook("layers", arm_rgb, darker, 0.6, 0.02, specular=float(rng.uniform(0.05, 0.5))),
+        arm=SurfaceLook(
+            "layers", arm_rgb, darker, 0.6, 0.02, specular=float(rng.uniform(0.05, 0.5))
+        ),
         jaw_rgb=jaw_rgb,
         moving_jaw_rgb=moving_rgb,
         motor_rgb=(0.08, 0.08, 0.09),
@@ -170,7 +165,7 @@ def _draw_object(variety: Variety, rng: np.random.Generator) -> ObjectLook:
 
 
 def _draw_solid(variety: Variety, rng: np.random.Generator, *, scale: float = 1.0) -> Solid:
-    shape: Shape = ("box", "box", "box", "cylinder", "ellipsoid")[rng.integers(5)]  # type: ignore[assignment]
+    shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
     half = scale * np.array([variety.object_half.draw(rng) for _ in range(3)])
     style = rng.random()
     if style < 0.45:  # dice, balls and cans
@@ -207,7 +202,11 @@ def _draw_lights(variety: Variety, rng: np.random.Generator) -> tuple[LightLook,
         strength = float(rng.uniform(0.35, 0.85)) / (1 + 0.6 * i) / np.sqrt(count)
         lights.append(
             LightLook(
-                position=(0.24 + away * float(np.cos(azimuth)), away * float(np.sin(azimuth)), float(height)),
+                position=(
+                    0.24 + away * float(np.cos(azimuth)),
+                    away * float(np.sin(azimuth)),
+                    float(height),
+                ),
                 rgb=(strength * (1 + warmth), strength, strength * (1 - warmth)),
                 cutoff_deg=float(rng.uniform(28, 45)),
                 spread=0.0 if hard else float(rng.uniform(0.03, 0.2)),

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.errors import UsageError
+from wristseg.synth.extra import no_opengl
 from wristseg.synth.scene import Group, Scene
 
 __all__ = ["FrameRenderer"]
@@ -38,10 +38,7 @@ class FrameRenderer:
             self._gl = mujoco.GLContext(size_hw[1], size_hw[0])
             self._gl.make_current()
         except Exception as error:  # EGL, GLFW and OSMesa each raise types of their own
-            raise UsageError(
-                "no off-screen OpenGL: install EGL (Debian: apt-get install libegl1 libopengl0 "
-                f"libgl1-mesa-dri) or set MUJOCO_GL=osmesa ({error})"
-            ) from error
+            raise no_opengl(error) from error
         self._context = mujoco.MjrContext(scene.model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._drawn = mujoco.MjvScene(scene.model, maxgeom=scene.model.ngeom + 64)
@@ -72,7 +69,7 @@ class FrameRenderer:
         class_of_drawn = np.full(self._drawn.ngeom + 1, _BACKGROUND, np.uint8)
         for geom in self._drawn.geoms[: self._drawn.ngeom]:
             class_of_drawn[geom.segid + 1] = self._scene.class_of_geom[geom.objid]
-        return class_of_drawn[drawn]
+        return np.asarray(class_of_drawn[drawn])
 
     def close(self) -> None:
         """Free the OpenGL context."""

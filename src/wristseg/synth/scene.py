@@ -1,7 +1,7 @@
 """The MuJoCo scene: an SO-101 at a table, with empty slots that a look and a pose fill per frame.
 
 Compiled once per process; afterwards only arrays of the model change. Comes in: the arm's MJCF and
-STL files of the ``sim`` extra. Goes out: ``Scene``, used by ``poses`` (kinematics) and ``renderer``.
+STL files of the ``sim`` extra. Goes out: ``Scene``, for ``poses`` (kinematics) and ``renderer``.
 """
 
 from __future__ import annotations

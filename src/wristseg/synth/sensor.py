@@ -70,7 +70,7 @@ def expose(
     picture = picture * _vignette(frame_rgb.shape[:2], look.vignette)[..., None]
     picture = _tone(picture, look)
     noisy = picture + _noise(picture, look.noise / 255.0, rng)
-    return (np.clip(noisy, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(noisy, 0.0, 1.0) * 255 + 0.5, np.uint8)
 
 
 def encode_jpeg(frame_rgb: NDArray[np.uint8], quality: int) -> bytes:
@@ -100,7 +100,7 @@ def _smear(picture: NDArray[np.float32], length: float, angle: float) -> NDArray
 
 def _vignette(size_hw: tuple[int, int], loss: float) -> NDArray[np.float32]:
     y, x = np.mgrid[-1 : 1 : size_hw[0] * 1j, -1 : 1 : size_hw[1] * 1j]
-    return (1.0 - loss * ((x * x + y * y) / 2) ** 1.3).astype(np.float32)
+    return np.asarray(1.0 - loss * ((x * x + y * y) / 2) ** 1.3, np.float32)
 
 
 def _tone(picture: NDArray[np.float32], look: SensorLook) -> NDArray[np.float32]:

@@ -33,10 +33,12 @@ def paint(surface: SurfaceLook, size: int) -> NDArray[np.uint8]:
         picture = _print_shapes(picture, surface.contrast, rng)
     # Uneven wear and dust, so that no surface is a perfect colour.
     wear = 1.0 + 0.06 * (_noise(size, rng, cells=(3, 3)) - 0.5)
-    return (np.clip(picture * wear[..., None], 0.0, 1.0) * 255).astype(np.uint8)
+    return np.asarray(np.clip(picture * wear[..., None], 0.0, 1.0) * 255, np.uint8)
 
 
-def _noise(size: int, rng: np.random.Generator, *, cells: tuple[int, int], octaves: int = 4) -> Field:
+def _noise(
+    size: int, rng: np.random.Generator, *, cells: tuple[int, int], octaves: int = 4
+) -> Field:
     """Tileable fractal noise in 0-1; ``cells`` is the coarsest grid (down, across)."""
     total = np.zeros((size, size), np.float32)
     for octave in range(octaves):
@@ -54,7 +56,7 @@ def _noise(size: int, rng: np.random.Generator, *, cells: tuple[int, int], octav
             tile = cv2.resize(tile, (size, size))
         total += tile / 2**octave
     low, high = np.percentile(total, (1, 99))
-    return np.clip((total - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((total - low) / (high - low), 0.0, 1.0), np.float32)
 
 
 def _plain(size: int, rng: np.random.Generator) -> Field:
@@ -67,7 +69,7 @@ def _wood(size: int, rng: np.random.Generator) -> Field:
     warp = _noise(size, rng, cells=(4, 1))
     ring = 0.5 + 0.5 * np.sin(2 * np.pi * (rings * across + 2.5 * warp))
     fibres = _noise(size, rng, cells=(128, 4), octaves=3)
-    return (0.45 * ring**2 + 0.55 * fibres).astype(np.float32)
+    return np.asarray(0.45 * ring**2 + 0.55 * fibres, np.float32)
 
 
 def _planks(size: int, rng: np.random.Generator) -> Field:
@@ -86,17 +88,17 @@ def _cloth(size: int, rng: np.random.Generator) -> Field:
     phase = 2 * np.pi * threads * np.arange(size, dtype=np.float32) / size
     weave = 0.5 + 0.25 * (np.sin(phase)[:, None] + np.sin(phase)[None, :])
     folds = _noise(size, rng, cells=(2, 2), octaves=3)
-    return (0.45 * weave + 0.4 * folds + 0.15 * rng.random((size, size))).astype(np.float32)
+    return np.asarray(0.45 * weave + 0.4 * folds + 0.15 * rng.random((size, size)), np.float32)
 
 
 def _speckle(size: int, rng: np.random.Generator) -> Field:
     grains = _noise(size, rng, cells=(size // 8, size // 8), octaves=2)
-    return ((grains > rng.uniform(0.6, 0.8)) * 0.8 + 0.2 * grains).astype(np.float32)
+    return np.asarray((grains > rng.uniform(0.6, 0.8)) * 0.8 + 0.2 * grains, np.float32)
 
 
 def _marble(size: int, rng: np.random.Generator) -> Field:
     veins = np.abs(_noise(size, rng, cells=(3, 3), octaves=6) - 0.5) * 2
-    return (np.exp(-8 * veins) + 0.2 * _noise(size, rng, cells=(6, 6))).astype(np.float32)
+    return np.asarray(np.exp(-8 * veins) + 0.2 * _noise(size, rng, cells=(6, 6)), np.float32)
 
 
 def _grid(size: int, rng: np.random.Generator) -> Field:
@@ -138,7 +140,9 @@ def _print_shapes(
             case 1:
                 cv2.rectangle(printed, (x, y), (x + 2 * reach, y + reach), color, -1)
             case 2:
-                cv2.line(printed, (x, y), (x + 3 * reach, y - reach), color, 2 + reach // 8, cv2.LINE_AA)
+                cv2.line(
+                    printed, (x, y), (x + 3 * reach, y - reach), color, 2 + reach // 8, cv2.LINE_AA
+                )
             case _:
                 text = "".join(chr(c) for c in rng.integers(65, 91, 6))
                 cv2.putText(printed, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, reach / 30, color, 2)

@@ -7,8 +7,12 @@ out: picture files, and what the annotator drew.
 from __future__ import annotations
 
 import atexit
+import os
+import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from multiprocessing import parent_process
 from pathlib import Path
 
 import cv2
@@ -26,7 +30,7 @@ from wristseg.synth.renderer import FrameRenderer
 from wristseg.synth.scene import Group, Scene
 from wristseg.synth.sensor import bend, encode_jpeg, expose
 
-__all__ = ["DrawnFrame", "Studio", "draw_batch", "draw_pictures", "open_studio"]
+__all__ = ["DrawnFrame", "Studio", "draw_batch", "draw_pictures", "prepare_process"]
 
 Mask = NDArray[np.uint8]
 
@@ -146,33 +150,42 @@ class Studio:
 
 
 def _only(ids: Mask, name: str) -> Mask:
-    return (ids == DEFAULT_CLASSES.id_of(name)).astype(np.uint8)
+    return np.asarray(ids == DEFAULT_CLASSES.id_of(name), np.uint8)
 
 
 _studio: Studio | None = None
 
 
-def open_studio(size_hw: tuple[int, int]) -> None:
-    """Prepare this process; the pool calls it once per worker."""
-    global _studio  # noqa: PLW0603 - a pool has no other place for what its tasks share
+def prepare_process() -> None:
+    """Make this process a quiet worker; the pool calls it once per process."""
     cv2.setNumThreads(1)
-    _studio = Studio.open(size_hw=size_hw)
-    # Left to the garbage collector, EGL complains when the interpreter is half gone.
-    atexit.register(_studio.renderer.close)
+    # Ctrl-C reaches the whole group; the parent alone answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A pool's worker would wait for ever for a parent that was killed.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def draw_batch(
-    plans: Sequence[FramePlan], images: Path, exact_masks: Path | None
+    plans: Sequence[FramePlan], size_hw: tuple[int, int], images: Path, exact_masks: Path | None
 ) -> list[list[Annotation]]:
     """Draw frames as ``<stem>.jpg`` into ``images``, their exact ids into ``exact_masks``.
 
     Returns:
         The annotations of each frame, in the order given.
+
+    Raises:
+        UsageError: No off-screen OpenGL can be had.
     """
-    assert _studio is not None
-    drawn = []
+    studio, drawn = _opened(size_hw), []
     for plan in plans:
-        frame = _studio.draw(plan)
+        frame = studio.draw(plan)
         jpeg = encode_jpeg(frame.photo, plan.look.sensor.jpeg_quality)
         (images / f"{plan.stem}.jpg").write_bytes(jpeg)
         if exact_masks is not None:
@@ -181,7 +194,22 @@ def draw_batch(
     return drawn
 
 
-def draw_pictures(plans: Sequence[FramePlan]) -> list[NDArray[np.uint8]]:
-    """Draw the frames of a clip, each (H, W, 3) uint8, RGB."""
-    assert _studio is not None
-    return [_studio.photograph(plan) for plan in plans]
+def draw_pictures(plans: Sequence[FramePlan], size_hw: tuple[int, int]) -> list[NDArray[np.uint8]]:
+    """Draw the frames of a clip, each (H, W, 3) uint8, RGB.
+
+    Raises:
+        UsageError: No off-screen OpenGL can be had.
+    """
+    studio = _opened(size_hw)
+    return [studio.photograph(plan) for plan in plans]
+
+
+def _opened(size_hw: tuple[int, int]) -> Studio:
+    """Return the process's only studio; the first call builds it."""
+    global _studio  # noqa: PLW0603 - a pool has no other place for what its tasks share
+    if _studio is None:
+        _studio = Studio.open(size_hw=size_hw)
+        # Left to the garbage collector, EGL complains when the interpreter is half gone.
+        atexit.register(_studio.renderer.close)
+    assert _studio.size_hw == size_hw
+    return _studio
