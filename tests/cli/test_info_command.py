@@ -49,11 +49,11 @@ def test_table_shows_what_a_person_looks_for(capsys, own_file):
         "846,838",
         "3 cube",
         "139 train, 24 val",
-        "size_hw [84, 96]",
+        "size_hw: 84, 96",
         "imagenet",
-        "val/iou 0.8125",
+        "val/iou: 0.8125",
         "c0ffee",
-        "torch 2.10.0",
+        "torch: 2.10.0",
     ):
         assert text in printed, text
 

@@ -86,11 +86,18 @@ def _text(name: str, value: Any) -> str:
     if name == "split":
         return ", ".join(f"{len(frames)} {side}" for side, frames in value.items())
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_number(entry)}" for key, entry in value.items())
-    return _number(value)
+        # One line per entry; options that were not given say nothing.
+        return "\n".join(f"{key}: {_entry(x)}" for key, x in value.items() if x is not None)
+    return _entry(value)
 
 
-def _number(value: Any) -> str:
+def _entry(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_entry(entry)}" for key, entry in value.items())
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return f"{len(value)} rows, shown by --json"
+    if isinstance(value, list | tuple):
+        return ", ".join(_entry(entry) for entry in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, int) and not isinstance(value, bool):
