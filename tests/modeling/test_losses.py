@@ -82,5 +82,5 @@ def test_half_precision_logits_do_not_overflow_the_sums():
 
 
 def test_an_unknown_loss_is_refused_by_name():
-    with pytest.raises(ValueError, match="dice.*iou, ce"):
+    with pytest.raises(ValueError, match=r"dice.*iou, ce"):
         loss_function("dice")

@@ -34,7 +34,7 @@ class History(pl.Callback):
         self._rows: list[Row] = []
         self._started = time.monotonic()
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take up the rows of the epochs that a resumed run has behind it."""
         del pl_module
         if trainer.current_epoch > 0 and self._path.is_file():
@@ -76,7 +76,10 @@ def write_table(path: Path, rows: list[Row]) -> None:
 def read_history(path: Path) -> list[Row]:
     """Read ``results.csv``; every cell is a number, or None where it is empty."""
     with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {key: float(value) if value else None for key, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _number(cell: str) -> float | int | None:
+    if not cell:
+        return None
+    return int(cell) if cell.isdigit() else float(cell)

@@ -1,0 +1,90 @@
+"""``wristseg train`` and its fixed-path script: defaults, exit codes, interruption."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.datasets import make_coco_dataset
+from wristseg.cli.train import main
+from wristseg.configs import TrainConfig
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    dataset = make_coco_dataset(tmp_path / "dataset", frames=8)
+    small = ["--img-height", "32", "--img-width", "48", "--batch-size", "2", "--epochs", "1"]
+    place = ["--dataset-path", str(dataset), "--output-dir", str(tmp_path / "run")]
+    return [*place, *small, "--pretrained", "none", "--accelerator", "cpu"]
+
+
+def test_the_defaults_are_those_of_the_request():
+    config = TrainConfig(Path("d"))
+    assert (config.img_height, config.img_width, config.batch_size) == (480, 640, 4)
+    assert (config.epochs, config.patience, config.lr, config.loss) == (100, 20, 1e-4, "iou")
+    assert (config.weight_decay, config.val_fraction) == (1e-4, 0.15)
+    assert config.output_dir == Path("outputs/efficientvit_seg")
+
+
+def test_a_run_ends_with_the_iou_of_each_class_and_the_next_command(arguments, tmp_path, capsys):
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    best = tmp_path / "run" / "best.ckpt"
+    assert all(name in out for name in ("cube", "static_finger", "moving_finger", "val/iou"))
+    assert f"wristseg predict --checkpoint {best}" in out
+
+
+def test_wrong_options_end_with_2_and_bad_data_with_3(arguments, tmp_path, capsys):
+    assert main([*arguments, "--num-classes", "3"]) == 2
+    assert "--num-classes 3" in capsys.readouterr().err
+    (tmp_path / "dataset/annotations/instances_default.json").write_text("{")
+    assert main(arguments) == 3
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    assert "instances_default.json" in captured.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_f17_a_signal_ends_the_run_with_its_code_and_a_whole_checkpoint(
+    arguments, tmp_path, capsys, number, code, word
+):
+    last = tmp_path / "run" / "last.ckpt"
+    before = signal.getsignal(number)
+
+    def send_when_an_epoch_is_saved():
+        deadline = time.monotonic() + 120
+        while not last.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send_when_an_epoch_is_saved)
+    sender.start()
+    try:
+        ended = main([*arguments, "--epochs", "500", "--patience", "500"])
+    finally:
+        sender.join()
+    assert ended == code
+    err = capsys.readouterr().err
+    assert word in err
+    assert "--resume goes on" in err
+    assert "Traceback" not in err
+    assert torch.load(last, weights_only=True)["epoch"] >= 0
+    assert signal.getsignal(number) == before
+    assert not list(last.parent.glob(".*.tmp*"))
+
+
+def test_existing_code_finds_the_module_at_the_fixed_path():
+    from training.train_efficientvit_seg import EfficientViTSegModule
+    from wristseg.train.module import EfficientViTSegModule as Ours
+
+    assert EfficientViTSegModule is Ours

@@ -1,0 +1,94 @@
+"""Checkpoint files are whole or absent, and a damaged one is passed over."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.plain_reference import plain_predict, randomised_network, save_plain_checkpoint
+from wristseg.errors import CheckpointError
+from wristseg.train.checkpoints import AtomicCheckpointIO, find_resume_point
+from wristseg.train.module import EfficientViTSegModule
+
+
+def test_f13_a_write_that_fails_half_way_keeps_the_old_file_and_leaves_no_other(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "last.ckpt"
+    writer = AtomicCheckpointIO()
+    writer.save_checkpoint({"epoch": 1}, path)
+
+    def fill_the_disk(content, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", fill_the_disk)
+    with pytest.raises(OSError, match="No space left"):
+        writer.save_checkpoint({"epoch": 2}, path)
+    assert writer.load_checkpoint(path) == {"epoch": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.99, 0.9999])
+def test_f15_a_truncated_file_is_noticed_and_the_other_taken(tmp_path, share):
+    for name in ("best.ckpt", "last.ckpt"):
+        torch.save({"weights": torch.randn(1000)}, tmp_path / name)
+    whole = (tmp_path / "last.ckpt").read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(whole[: int(share * len(whole))])
+    path, warning = find_resume_point(tmp_path)
+    assert path == tmp_path / "best.ckpt"
+    assert warning is not None
+    assert "last.ckpt" in warning
+
+
+def test_f15_a_flipped_bit_is_noticed(tmp_path):
+    for name in ("best.ckpt", "last.ckpt"):
+        torch.save({"weights": torch.zeros(1000)}, tmp_path / name)
+    content = bytearray((tmp_path / "last.ckpt").read_bytes())
+    content[content.index(bytes(400)) + 200] ^= 1
+    (tmp_path / "last.ckpt").write_bytes(content)
+    assert find_resume_point(tmp_path)[0].name == "best.ckpt"
+
+
+def test_an_intact_last_checkpoint_is_taken_without_a_word(tmp_path):
+    torch.save({}, tmp_path / "last.ckpt")
+    assert find_resume_point(tmp_path) == (tmp_path / "last.ckpt", None)
+
+
+def test_f15_without_an_intact_file_both_faults_are_told(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"last.ckpt: is empty.*best.ckpt: no such file"):
+        find_resume_point(tmp_path)
+
+
+@pytest.mark.parametrize("size", [{}, {"img_size": 84, "img_height": None, "img_width": None}])
+def test_checkpoints_of_the_plain_script_load_into_the_module(tmp_path, size):
+    plain = randomised_network()
+    path = save_plain_checkpoint(tmp_path / "best.ckpt", plain, **size)
+    module = EfficientViTSegModule.load_from_checkpoint(path).eval()
+    assert (module.hparams["img_height"], module.hparams["img_width"]) == (84, 84)
+    images = torch.randn(1, 3, 84, 84, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(module(images), plain(images), rtol=1e-4, atol=1e-4)
+
+
+def test_checkpoints_of_a_run_load_into_the_module(finished_run):
+    _, summary, _ = finished_run
+    module = EfficientViTSegModule.load_from_checkpoint(summary.best_checkpoint)
+    saved = torch.load(summary.best_checkpoint, weights_only=True)["state_dict"]
+    loaded = module.network.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in saved.items())
+
+
+def test_a_plain_network_loads_the_checkpoint_of_a_run_and_predicts_the_same(finished_run):
+    import numpy as np
+
+    from wristseg.modeling.checkpoint import load_network
+
+    _, summary, _ = finished_run
+    plain = randomised_network()
+    plain.load_state_dict(torch.load(summary.best_checkpoint, weights_only=True)["state_dict"])
+    ours, _ = load_network(summary.best_checkpoint)
+    frame = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    same = plain_predict(plain, frame, (32, 48)) == plain_predict(ours, frame, (32, 48))
+    assert same.mean() > 0.999
