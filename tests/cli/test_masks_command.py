@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.data.test_coco_faults import HEIGHT, WIDTH, base_table
+from tests.data.coco_tables import HEIGHT, WIDTH, base_table
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.cli.masks import main
 

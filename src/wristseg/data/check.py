@@ -25,7 +25,8 @@ from wristseg.data.check_rules import (
     judge_split,
     judge_tags,
 )
-from wristseg.data.labels import LabelledDataset, examine_labels
+from wristseg.data.labelled import LabelledDataset
+from wristseg.data.labels import examine_labels
 from wristseg.data.split import make_split
 from wristseg.errors import DataError
 

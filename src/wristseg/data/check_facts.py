@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from wristseg.classes import ClassTable
 from wristseg.data.draw import class_planes
-from wristseg.data.labels import LabelledDataset, LabelledFrame
+from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.progress import with_progress
 from wristseg.errors import DataError
 

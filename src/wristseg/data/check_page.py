@@ -10,7 +10,7 @@ from PIL import Image
 
 from wristseg.data.check_report import CheckReport
 from wristseg.data.check_rules import Finding
-from wristseg.data.labels import LabelledDataset, LabelledFrame
+from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.errors import DataError
 from wristseg.overlay import blend
 from wristseg.pages import image_uri, render_page

@@ -12,7 +12,7 @@ from typing import Literal
 
 from wristseg.classes import ClassTable
 from wristseg.data.check_facts import FrameFacts, duplicate_images
-from wristseg.data.coco import Problem
+from wristseg.data.problems import Problem
 from wristseg.data.split import Split, neighbours_in_train
 
 __all__ = ["Finding", "SplitCounts", "judge_classes", "judge_images", "judge_split", "judge_tags"]
@@ -90,7 +90,8 @@ def judge_tags(facts: Sequence[FrameFacts]) -> list[Finding]:
             findings.append(Finding("warning", "tags", text, stem))
         elif fact.frame.tag == "default" and pixels > _slight(fact):
             text = (
-                f"{stem}: {pixels} pixels of object and finger overlap; right if the finger is in front"
+                f"{stem}: object and finger share {pixels} pixels of overlap;"
+                " right if the finger is in front"
             )
             findings.append(Finding("note", "tags", text, stem))
     return findings

@@ -7,20 +7,22 @@ https://cocodataset.org/#format-data. Called by ``data.labels``.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from wristseg.classes import ClassTable
 from wristseg.data import coco_rules
+from wristseg.data.coco_categories import match_categories
 from wristseg.data.coco_images import MissingImageError, locate_image
 from wristseg.data.coco_rules import RuleError
 from wristseg.data.names import frame_stem, source_stem
+from wristseg.data.problems import Problem
 from wristseg.data.strict_json import read_json, show
 from wristseg.errors import DataError
 
-__all__ = ["Annotation", "CocoDataset", "Frame", "Problem", "examine_coco", "read_coco"]
+__all__ = ["Annotation", "CocoDataset", "Frame", "examine_coco", "read_coco"]
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,6 @@ class Frame:
     def stem(self) -> str:
         """Name without folders and suffix; unique in a data set."""
         return frame_stem(self.file_name)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One fault of a data set.
-
-    Attributes:
-        text: What is wrong, and with which record.
-        severity: ``error``, or ``warning`` for what is odd but has a meaning.
-        stem: The frame whose labels it concerns, or None if it concerns more than those. Faults in
-            the labels of a frame stop mattering when the frame is excluded.
-        topic: What kind of fault it is, in a few words; ``wristseg check`` groups by it.
-    """
-
-    text: str
-    severity: Literal["error", "warning"] = "error"
-    stem: str | None = None
-    topic: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -133,7 +117,7 @@ def examine_coco(
     annotation_records = _records(table, "annotations", problems)
     category_records = _records(table, "categories", problems)
     frames = _frames(image_records, images_dir, _annotated_ids(annotation_records), problems)
-    class_ids = _class_ids(category_records, annotation_records, classes, problems)
+    class_ids = match_categories(category_records, annotation_records, classes, problems)
     known_images = {record["id"] for record in image_records}
     for record in annotation_records:
         _add_annotation(record, frames, known_images, class_ids, problems)
@@ -218,49 +202,6 @@ def _source(record: dict[str, Any], file_name: str) -> str:
     extra = record.get("extra")
     name = extra.get("name") if isinstance(extra, dict) else None
     return frame_stem(name) if isinstance(name, str) and name else source_stem(file_name)
-
-
-def _class_ids(
-    categories: list[dict[str, Any]],
-    annotations: list[dict[str, Any]],
-    classes: ClassTable,
-    problems: list[Problem],
-) -> dict[int, int | None]:
-    """Return class id by category id; None for a category whose fault is already reported."""
-    ids = (record.get("category_id") for record in annotations)
-    used = Counter(number for number in ids if isinstance(number, int))
-    class_ids: dict[int, int | None] = {}
-    for record in categories:
-        where = f"category {show(record['id'])}"
-        class_ids[record["id"]] = None
-        try:
-            name = coco_rules.check_category(record)
-        except RuleError as error:
-            problems.append(Problem(f"{where}: {error}"))
-            continue
-        class_ids[record["id"]] = classes.id_of(name)
-        if class_ids[record["id"]] is None and not _is_dummy(record, categories, used):
-            count = used[record["id"]]
-            problems.append(_unknown_category(name, count, classes))
-    return class_ids
-
-
-def _is_dummy(record: dict[str, Any], categories: list[dict[str, Any]], used: Counter[int]) -> bool:
-    """Say whether a category is Roboflow's unused row 0, the supercategory of the others."""
-    others = {other.get("supercategory") for other in categories if other is not record} - {None}
-    return record["id"] == 0 and used[0] == 0 and (record["name"] in others or not others)
-
-
-def _unknown_category(name: str, count: int, classes: ClassTable) -> Problem:
-    text = f"category {show(name)} ({count} annotations) is not a class"
-    if count == 0:
-        return Problem(text + "; nothing uses it, so it is left out", "warning", topic="classes")
-    known = ", ".join(classes.names)
-    return Problem(
-        f"{text} ({known}); rename it in the annotation tool, or name the classes of this data set"
-        " in its dataset.yaml",
-        topic="classes",
-    )
 
 
 def _add_annotation(

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from wristseg.classes import ClassTable
 from wristseg.configs import MasksConfig
 from wristseg.data.draw import class_planes, draw_mask, paint
-from wristseg.data.labels import LabelledDataset, LabelledFrame, load_labels
+from wristseg.data.labelled import LabelledDataset, LabelledFrame
+from wristseg.data.labels import load_labels
 from wristseg.data.progress import with_progress
 from wristseg.errors import DataError, UsageError
 from wristseg.images import write_mask

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wristseg.classes import ClassTable
-from wristseg.data.coco import Problem
 from wristseg.data.layout import list_images
 from wristseg.data.names import frame_stem, source_stem
+from wristseg.data.problems import Problem
 from wristseg.errors import DataError, UsageError
 from wristseg.images import image_size_hw, read_mask
 
