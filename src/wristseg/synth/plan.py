@@ -42,10 +42,14 @@ class FramePlan:
 
 
 def child_seed(seed: int, *path: int) -> int:
-    """Return a seed of its own for one part of the work, the same on every machine."""
+    """Return a seed of its own for one part of the work, the same on every machine.
+
+    NumPy takes a path and the same path with zeros behind it for one: number from 1 what lies below
+    a part that draws numbers itself.
+    """
     return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])
 
 
 def child_rng(seed: int, *path: int) -> np.random.Generator:
-    """Return a generator of its own for one part of the work."""
+    """Return a generator of its own for one part of the work (see ``child_seed``)."""
     return np.random.default_rng(np.random.SeedSequence([seed, *path]))

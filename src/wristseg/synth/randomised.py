@@ -61,11 +61,11 @@ def _plan_burst(scene: Scene, variety: Variety, *, number: int, seed: int) -> li
     return [
         FramePlan(
             stem=f"randomised_frame_{first + i:05d}",
-            look=replace(look, sensor=_draw_sensor(variety.sensor, child_rng(seed, number, i))),
+            look=replace(look, sensor=_draw_sensor(variety.sensor, child_rng(seed, number, 1, i))),
             pose=pose,
             before=None,
             tag=_tag(pose),
-            seed=child_seed(seed, number, i),
+            seed=child_seed(seed, number, 2, i),
         )
         for i, pose in enumerate(poses)
     ]
