@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wristseg.data.augment import Recipe, augment
-from wristseg.data.progress import with_progress
+from wristseg.data.progress import for_each
 from wristseg.errors import DataError
 from wristseg.preprocess import PreprocessContract
 
@@ -74,7 +74,8 @@ class TrainingFrames:
         self._contract = contract
         self._recipe = recipe
         self._seed = seed
-        self._bytes_left = cache_bytes
+        sizes = np.cumsum([self._bytes_of(frame.size_hw) for frame in self._frames])
+        self._num_cached = int(np.searchsorted(sizes, cache_bytes, side="right"))
         self._cache: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
     def __len__(self) -> int:
@@ -98,12 +99,8 @@ class TrainingFrames:
         Raises:
             DataError: Images or masks are damaged; all of them are listed.
         """
-        problems = []
-        for position in with_progress(range(len(self)), total=len(self), doing="reading frames"):
-            try:
-                self._decoded(position)
-            except DataError as error:
-                problems.append(str(error))
+        faults = for_each(self._fault, range(len(self)), doing="reading frames")
+        problems = [fault for fault in faults if fault is not None]
         if problems:
             raise DataError("images", problems)
 
@@ -128,11 +125,22 @@ class TrainingFrames:
             image, mask = image[window], mask[window]
         else:
             image, mask = self._contract.resize_frame(image), self._contract.resize_mask(mask)
-        size = image.nbytes + mask.nbytes
-        if size <= self._bytes_left:
-            self._bytes_left -= size
+        if position < self._num_cached:
             self._cache[position] = image, mask
         return image, mask
+
+    def _fault(self, position: int) -> str | None:
+        try:
+            self._decoded(position)
+        except DataError as error:
+            return str(error)
+        return None
+
+    def _bytes_of(self, frame_hw: tuple[int, int]) -> int:
+        kept_hw = self._contract.size_hw
+        if self._recipe == "full":
+            kept_hw = self._contract.crop_box(frame_hw)[2:]
+        return kept_hw[0] * kept_hw[1] * 4  # three bytes of colour, one of class
 
 
 @dataclass

@@ -57,7 +57,8 @@ def load_training_data(
         world_size: Number of processes; each validates its own part of the frames.
 
     Raises:
-        UsageError: ``--num-classes`` is not the data set's number.
+        UsageError: ``--num-classes`` is not the data set's number, or there are more processes
+            than validation frames.
         DataError: Labels or images are bad, or the split is no basis for a training.
     """
     dataset = load_labels(config.dataset(), masks_dir=config.masks_dir)
@@ -77,6 +78,11 @@ def load_training_data(
     else:
         split = read_split(split_file, dataset.frames)
     check_sides(dataset, split)
+    if len(split.val) < world_size:
+        raise UsageError(
+            f"--devices, --num-nodes: {world_size} processes and {len(split.val)} validation "
+            "frames; expected at least one frame each: use fewer, or a larger --val-fraction"
+        )
     contract = PreprocessContract(config.size_hw, config.crop)
     recipe = recipe_for(config.augment, config.size_hw)
 
