@@ -84,6 +84,15 @@ def test_nothing_is_written_if_one_frame_is_wrong(coco_dataset: Path) -> None:
     assert not (coco_dataset / "masks").exists()
 
 
+def test_overlay_of_a_damaged_image_stops_before_the_first_mask(coco_dataset: Path) -> None:
+    image = coco_dataset / "images/default/demo1_frame_0005.jpg"
+    image.write_bytes(image.read_bytes()[:-200])
+    generate_masks(MasksConfig(coco_dataset, output_dir=coco_dataset / "headers_are_enough"))
+    with pytest.raises(DataError, match=r"demo1_frame_0005\.jpg: .*damaged"):
+        generate_masks(MasksConfig(coco_dataset, viz_dir=coco_dataset / "viz"))
+    assert not (coco_dataset / "masks").exists()
+
+
 def test_ready_made_masks_are_not_drawn_again(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "masks").mkdir()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from wristseg.classes import ClassTable
 from wristseg.data.draw import class_planes
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
-from wristseg.data.progress import with_progress
+from wristseg.data.progress import for_each
 from wristseg.errors import DataError
 
 __all__ = ["FrameFacts", "duplicate_images", "measure"]
@@ -29,8 +28,6 @@ __all__ = ["FrameFacts", "duplicate_images", "measure"]
 #: Outlines are a few pixels off: 1.5 % of the longer side still counts as touching. On
 #: data/dataset_v0 held cubes are within 4 pixels of both fingers, other overlaps beyond 100 of one.
 _TOUCH_SHARE = 0.015
-
-_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,7 @@ def measure(dataset: LabelledDataset) -> list[FrameFacts]:
     def measure_frame(frame: LabelledFrame) -> FrameFacts:
         return _measure_frame(dataset, frame)
 
-    with ThreadPoolExecutor(_READERS) as pool:
-        facts = pool.map(measure_frame, dataset.frames)
-        return list(with_progress(facts, total=len(dataset.frames), doing="checking frames"))
+    return for_each(measure_frame, dataset.frames, doing="checking frames")
 
 
 def duplicate_images(frames: Iterable[LabelledFrame]) -> list[tuple[str, ...]]:

@@ -7,7 +7,6 @@ written before the whole data set has passed the rules. Called by ``cli.masks`` 
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from wristseg.configs import MasksConfig
 from wristseg.data.draw import class_planes, draw_mask, paint
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
-from wristseg.data.progress import with_progress
+from wristseg.data.progress import for_each
 from wristseg.errors import DataError, UsageError
 from wristseg.images import write_mask
 
@@ -32,10 +31,6 @@ __all__ = [
     "generate_masks",
     "load_labels",
 ]
-
-
-#: Threads that draw and write; most of the time goes into waiting for the disk to confirm.
-_WRITERS = 4
 
 
 @dataclass(frozen=True)
@@ -87,9 +82,9 @@ def generate_masks(config: MasksConfig) -> MasksSummary:
         counts = np.bincount(mask.ravel(), minlength=len(dataset.classes))
         return counts, int(np.count_nonzero(contested))
 
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        done = pool.map(write, dataset.frames)
-        counted = list(with_progress(done, total=len(dataset.frames), doing="drawing masks"))
+    if config.viz_dir is not None:
+        _require_whole_images(dataset)
+    counted = for_each(write, dataset.frames, doing="drawing masks")
     pixels = np.sum([counts for counts, _ in counted], axis=0)
     per_order = Counter(frame.tag for frame in dataset.frames)
     return MasksSummary(
@@ -123,6 +118,21 @@ def draw_frame(
     for other in masks.values():
         contested |= mask != other
     return mask, contested
+
+
+def _require_whole_images(dataset: LabelledDataset) -> None:
+    """Refuse damaged images before the first mask is written; only overlays need the pixels."""
+
+    def damage(frame: LabelledFrame) -> str | None:
+        try:
+            dataset.image(frame)
+        except DataError as error:
+            return str(error)
+        return None
+
+    damages = for_each(damage, dataset.frames, doing="reading images")
+    if any(damages):
+        raise DataError(dataset.layout.images_dir, [text for text in damages if text is not None])
 
 
 def _write_overlay(

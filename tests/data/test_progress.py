@@ -1,0 +1,48 @@
+"""Work on many frames keeps its order, shows a bar on stderr only, and stops at the first error."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from wristseg.data import progress
+from wristseg.data.progress import for_each
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def test_short_work_is_silent_and_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert for_each(double, range(50), doing="doubling") == [2 * i for i in range(50)]
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_long_work_shows_a_bar_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_QUIET_S", -1.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert for_each(double, range(50), doing="doubling") == [2 * i for i in range(50)]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "doubling" in said.err
+
+
+def test_error_stops_the_rest() -> None:
+    begun: list[int] = []
+    lock = threading.Lock()
+
+    def fail(number: int) -> None:
+        with lock:
+            begun.append(number)
+        if number == 0:
+            raise RuntimeError("frame 0")
+        time.sleep(0.005)
+
+    with pytest.raises(RuntimeError, match="frame 0"):
+        for_each(fail, range(10_000), doing="failing")
+    assert len(begun) < 10_000
