@@ -14,6 +14,8 @@ from wristseg.classes import DEFAULT_CLASSES
 from wristseg.cli.info import main
 from wristseg.preprocess import PreprocessContract
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def network():

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg.predict import Segmenter
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread():
-    """Frames are small here; on a busy machine two threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(autouse=True)
+def _small_frames(one_thread):
+    """All frames of these tests are small."""
 
 
 @pytest.fixture(scope="session")
 def plain_network():
-    return randomised_network(seed=3)
+    return randomised_network()
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ def test_images_and_videos_of_one_stem_do_not_meet(checkpoint, images, tmp_path)
 
 
 def damaged_clip(tmp_path, fault):
-    clip = make_clip(tmp_path / "a.mp4", frames=30)
+    clip = make_clip(tmp_path / "a.mp4", frames=40)
     if fault == "zero":
         clip.write_bytes(b"")
     elif fault == "text":

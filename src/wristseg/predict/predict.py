@@ -103,13 +103,15 @@ class _Run:
         )
 
     def predict_source(self, source: Source, outputs: Outputs, progress: Progress) -> None:
-        """Predict one image or video; what is wrong with it becomes a line of ``problems``."""
+        """Predict one image or video; among several, a bad one becomes a line of ``problems``."""
         try:
             if source.kind == "image":
                 self._predict_image(source.path, outputs)
             else:
                 self._predict_video(source.path, outputs, progress)
         except DataError as error:
+            if not self.several:
+                raise
             self.problems.append(str(error))
 
     def write_records(self, plan: OutputPlan, sources: list[Source]) -> None:
