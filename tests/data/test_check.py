@@ -99,6 +99,7 @@ def test_missing_cut_and_resized_images_are_reported_together(clean: Path) -> No
     assert "demo0_frame_0002.jpg" in found(report, "image files", "error")[0]
     assert "image is 48x64" in found(report, "image sizes", "error")[0]
     assert report.counts["error"] == 3
+    assert report.verdict == "3 errors: mend before training."
     assert "demo0_frame_0002.jpg" in report.page.read_text()
 
 

@@ -73,7 +73,11 @@ class CheckReport:
         """One sentence on whether to go on."""
         counts = self.counts
         if counts["error"]:
-            return f"{counts['error']} errors: mend them before training."
+            return f"{_count(counts['error'], 'error')}: mend before training."
         if counts["warning"]:
-            return f"No errors; look at {counts['warning']} warnings before training."
+            return f"No errors; look at {_count(counts['warning'], 'warning')} before training."
         return "No errors, no warnings: ready for training."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
