@@ -186,7 +186,7 @@ def test_early_stopping_ends_a_run_that_gets_no_better(config, console, monkeypa
 
 
 def log_same_iou(self):
-    self.log("val/iou", 0.25)
+    self.log_dict({"val/iou": 0.25, "val/loss": 0.5})
 
 
 # --- earlier runs and second jobs ----------------------------------------------------------------
@@ -329,7 +329,7 @@ def test_f18_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(
 def test_f18_weights_that_are_not_finite_are_never_saved(config, console, monkeypatch):
     def poison(self):
         self.network.seg_head.bias.data[0] = float("inf")
-        self.log("val/iou", 0.9)
+        self.log_dict({"val/iou": 0.9, "val/loss": 0.5})
 
     monkeypatch.setattr(EfficientViTSegModule, "on_validation_epoch_end", poison)
     with pytest.raises(TrainingError, match=r"1 weights are not finite.*seg_head.bias"):

@@ -37,8 +37,10 @@ def _train(config: TrainConfig) -> int:
 
         raise MissingExtraError(error.name or "a training library", "train") from error
 
+    from lightning.pytorch.utilities import rank_zero_only
+
     summary = train(config)
-    _print_summary(summary)
+    rank_zero_only(_print_summary)(summary)  # not once per process of a DDP training
     return 0
 
 

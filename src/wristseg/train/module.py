@@ -73,6 +73,7 @@ class EfficientViTSegModule(pl.LightningModule):
         self.record: Mapping[str, Any] | None = None
         #: Pixel counts of the last validation, (C, C) int64, rows are true classes.
         self.confusion: NDArray[np.int64] = np.zeros((num_classes, num_classes), np.int64)
+        self._val_loss_sum, self._val_frames = 0.0, 0
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of standardised images (N, 3, H, W)."""
@@ -92,30 +93,37 @@ class EfficientViTSegModule(pl.LightningModule):
                 f"epoch {self.current_epoch}, step {batch_idx}: the loss is {loss.item()}; "
                 "the checkpoints hold the last finite weights. Try a smaller --lr"
             )
-        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(masks))
+        size = len(masks)
+        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Start a new confusion matrix."""
+        """Start a new confusion matrix and a new mean of the loss."""
         self.confusion = np.zeros_like(self.confusion)
+        self._val_loss_sum, self._val_frames = 0.0, 0
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
-        """Add one batch to the confusion matrix of the validation set."""
+        """Add one batch to the confusion matrix and the loss of the validation set."""
         images, masks = batch
         logits = self(images)
-        loss = self.loss(logits, masks)
-        self.log("val/loss", loss, batch_size=len(masks), sync_dist=True)
+        self._val_loss_sum += float(self.loss(logits, masks)) * len(masks)
+        self._val_frames += len(masks)
         predicted = logits.argmax(dim=1).to(torch.uint8)  # (N, H, W)
         self.confusion += confusion_matrix(
             predicted.cpu().numpy(), masks.cpu().numpy(), self.network.num_classes
         )
 
     def on_validation_epoch_end(self) -> None:
-        """Log val/iou, the mean over the classes in labels or predictions."""
+        """Log val/loss and val/iou, the mean over the classes in labels or predictions.
+
+        Processes may hold different numbers of frames, so sums are exchanged, not means.
+        """
         if self.trainer.world_size > 1:
-            local = torch.from_numpy(self.confusion).to(self.device)
-            self.confusion = self.trainer.strategy.reduce(local, reduce_op="sum").cpu().numpy()
-        self.log("val/iou", mean_iou(self.confusion))
+            self.confusion = self._sum_over_processes(self.confusion)
+            loss = np.array([self._val_loss_sum, self._val_frames])
+            self._val_loss_sum, self._val_frames = self._sum_over_processes(loss)
+        self.log("val/loss", self._val_loss_sum / self._val_frames, sync_dist=True)
+        self.log("val/iou", mean_iou(self.confusion), sync_dist=True)
 
     def metrics(self) -> dict[str, Any]:
         """Return the last validation's metrics; None stands for a class that never occurred.
@@ -162,3 +170,9 @@ class EfficientViTSegModule(pl.LightningModule):
             _PREFIX + name.removeprefix(_PREFIX): value
             for name, value in checkpoint["state_dict"].items()
         }
+
+    def _sum_over_processes(self, values: NDArray[Any]) -> NDArray[Any]:
+        # MPS knows no float64, but there is one process then.
+        local = torch.from_numpy(values).to(self.device)
+        summed: Tensor = self.trainer.strategy.reduce(local, reduce_op="sum")
+        return summed.cpu().numpy()
