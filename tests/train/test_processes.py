@@ -21,28 +21,9 @@ def test_two_processes_leave_one_run_folder_and_one_summary(tmp_path):
     dataset = make_coco_dataset(tmp_path / "dataset", frames=8)
     run = tmp_path / "run"
     command = [sys.executable, SCRIPT, "--dataset-path", dataset, "--output-dir", run]
-    command += [
-        "--img-height",
-        "32",
-        "--img-width",
-        "48",
-        "--batch-size",
-        "2",
-        "--epochs",
-        "2",
-        "--pretrained",
-        "none",
-    ]
-    command += [
-        "--accelerator",
-        "cpu",
-        "--devices",
-        "2",
-        "--strategy",
-        "ddp",
-        "--val-fraction",
-        "0.4",
-    ]
+    command += ["--img-height", "32", "--img-width", "48", "--batch-size", "2", "--epochs", "2"]
+    command += ["--pretrained", "none", "--val-fraction", "0.4"]
+    command += ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("best checkpoint:") == 1
