@@ -62,6 +62,7 @@ def test_another_seed_is_another_plan(scene, random_plans):
 
 def test_random_poses_are_clear_of_table_and_object(scene, random_plans):
     for plan in random_plans:
+        scene.fit_fingers(soft=plan.look.soft_fingers)
         assert is_clear(scene, plan.look.obj, plan.pose, table=plan.look.table.present)
 
 

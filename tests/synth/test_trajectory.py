@@ -15,9 +15,10 @@ from wristseg.synth.contact import (
     stand_between_jaws,
 )
 from wristseg.synth.demonstration import demonstration
+from wristseg.synth.finray import PARALLEL_OPENING
 from wristseg.synth.look import MountLook, ObjectLook, Solid, SurfaceLook
 from wristseg.synth.poses import Reach, reach, set_joints, share_in_view
-from wristseg.synth.scene import Scene
+from wristseg.synth.scene import Group, Scene
 from wristseg.synth.trajectory import Roaming, smooth_path, tour
 
 _PLAIN = SurfaceLook("plain", (1, 1, 1), (1, 1, 1))
@@ -118,6 +119,22 @@ def test_measured_mount_shows_both_fingers_and_its_back_shows_none(scene):
     for finger in ("static_finger", "moving_finger"):
         assert share_in_view(scene, MountLook(), finger, opening=0.4) > 0.2
         assert share_in_view(scene, MountLook(tilt=np.pi), finger, opening=0.4) == 0.0
+
+
+def test_soft_fingers_replace_the_jaws_and_keep_their_labels():
+    scene = Scene.build()
+    scene.fit_fingers(soft=True)
+    grasp = _grasp(scene)
+    set_joints(scene, grasp.joints)
+    for finger in ("static_finger", "moving_finger"):
+        assert 0.0 <= finger_clearance(scene, finger, _CUBE, grasp) < 0.001
+        assert scene.model.geom_group[scene.geom(finger)] == Group.HIDDEN
+    assert scene.class_of_geom[scene.geom("static_ray_0")] == 4
+    assert scene.class_of_geom[scene.geom("moving_ray_0")] == 5
+    # Parallel at the angle the arm's file names, and one like the other in the mirror.
+    set_joints(scene, (0.0, 0.0, 0.0, 0.0, 0.0, PARALLEL_OPENING))
+    inner = [scene.data.geom_xmat[scene.geom(f"{name}_ray_0")] for name in ("static", "moving")]
+    assert np.allclose(inner[0], inner[1], atol=1e-6)
 
 
 def test_fixed_jaw_is_labelled_apart_from_the_motor_cage(scene):

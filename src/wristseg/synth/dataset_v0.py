@@ -95,6 +95,7 @@ _BASE = Look(
     moving_jaw_rgb=(1.0, 0.74, 0.22),
     motor_rgb=(0.09, 0.09, 0.09),
     pad_rgb=None,
+    soft_fingers=False,
     obj=_CUBE,
     clutter=(_BOOK, _TAPE),
     lights=(_WINDOW, _LAMP),
@@ -184,6 +185,7 @@ def plan_dataset_v0(scene: Scene, *, seed: int) -> list[FramePlan]:
 
 def _plan_recording(scene: Scene, recording: Recording, *, seed: int) -> list[FramePlan]:
     rng = child_rng(seed, 0)
+    scene.fit_fingers(soft=recording.look.soft_fingers)
     numbers = 12 + np.cumsum(rng.integers(5, 9, recording.frames))
     # Each frame and the one before it in the video, for the motion blur.
     both = np.sort(np.concatenate([numbers, numbers - 1]))
@@ -224,6 +226,7 @@ def _poses(
 def plan_clip(scene: Scene, name: ClipName, *, frames: int, seed: int) -> list[FramePlan]:
     """Plan a moving sequence at 30 frames a second."""
     numbers = np.arange(frames + 1)
+    scene.fit_fingers(soft=_BASE.soft_fingers)
     if name == "grasp":
         recording = replace(RECORDINGS[3], held=None)
         rng = child_rng(seed, 100)

@@ -31,6 +31,7 @@ _FLOOR_Z = -0.75
 def apply_look(scene: Scene, look: Look) -> None:
     """Set colours, sizes, lights and the camera's mount."""
     _set_table_and_room(scene, look)
+    scene.fit_fingers(soft=look.soft_fingers)
     _set_arm_colors(scene, look)
     _set_object_shape(scene, look.obj)
     _set_clutter(scene, look)
@@ -100,9 +101,9 @@ def _set_arm_colors(scene: Scene, look: Look) -> None:
     model = scene.model
     for geom in range(model.ngeom):
         name = model.geom(geom).name
-        if name == "static_finger":
+        if name == "static_finger" or name.startswith("static_ray"):
             _color(scene, geom, look.jaw_rgb)
-        elif name == "moving_finger":
+        elif name == "moving_finger" or name.startswith("moving_ray"):
             _color(scene, geom, look.moving_jaw_rgb)
         elif (
             model.geom_group[geom] == Group.ARM

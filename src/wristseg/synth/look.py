@@ -182,6 +182,7 @@ class Look:
     moving_jaw_rgb: RGB
     motor_rgb: RGB
     pad_rgb: RGB | None
+    soft_fingers: bool
     obj: ObjectLook
     clutter: tuple[ClutterLook, ...]
     lights: tuple[LightLook, ...]

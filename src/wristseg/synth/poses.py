@@ -108,6 +108,10 @@ def _jacobian(scene: Scene, free: Vector, target: Reach, *, step: float = 1e-4) 
 
 def finger_points(scene: Scene, finger: str) -> Vector:
     """Return points on a finger's surface in the world, (N, 3), for the pose the arm is in."""
+    if scene.soft_fingers:
+        body = scene.model.geom_bodyid[scene.geom(finger)]
+        frame = scene.data.xmat[body].reshape(3, 3)
+        return np.asarray(scene.ray_points[finger] @ frame.T + scene.data.xpos[body])
     geom = scene.geom(finger)
     # MuJoCo recentres meshes on their inertia; mesh_pos and mesh_quat lead back to the file.
     mesh, frame = scene.model.geom_dataid[geom], np.empty(9)

@@ -54,7 +54,7 @@ def plan_randomised(
 
 def _plan_burst(scene: Scene, variety: Variety, *, number: int, seed: int) -> list[FramePlan]:
     rng = child_rng(seed, number)
-    look = _draw_look(scene, variety, rng)
+    look = _draw_look(scene, variety, rng)  # fits the fingers that the poses then use
     poses = [_draw_pose(scene, look, variety, rng) for _ in range(variety.burst)]
     look = replace(look, clutter=draw_clutter(scene, poses, variety, rng))
     first = number * variety.burst
@@ -82,7 +82,9 @@ def _draw_look(scene: Scene, variety: Variety, rng: np.random.Generator) -> Look
     same_moving = rng.random() < variety.same_moving_jaw
     moving_rgb = jaw_rgb if same_moving else _jitter(variety.filament.draw(rng), rng)
     darker: RGB = (0.8 * arm_rgb[0], 0.8 * arm_rgb[1], 0.8 * arm_rgb[2])
-    with_pads = rng.random() < variety.pads
+    soft = bool(rng.random() < variety.soft_fingers)
+    scene.fit_fingers(soft=soft)
+    with_pads = not soft and rng.random() < variety.pads
     return Look(
         table=_draw_table(variety, rng),
         floor=_draw_surface(variety, rng, tile_m=(0.5, 1.5)),
@@ -95,6 +97,7 @@ def _draw_look(scene: Scene, variety: Variety, rng: np.random.Generator) -> Look
         moving_jaw_rgb=moving_rgb,
         motor_rgb=(0.08, 0.08, 0.09),
         pad_rgb=_jitter(variety.filament.draw(rng), rng) if with_pads else None,
+        soft_fingers=soft,
         obj=_draw_object(variety, rng),
         clutter=(),
         lights=_draw_lights(variety, rng),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.synth.extra import arm_folder
+from wristseg.synth.finray import PARALLEL_OPENING, fin_ray_bars, mirrored, sample_bars
 from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, weld
 
 __all__ = ["CLUTTER_SLOTS", "JOINTS", "LIGHT_SLOTS", "TEXTURE_SIZES", "Group", "Scene"]
@@ -57,13 +58,17 @@ class Scene:
         model: Compiled model; looks and poses are written into its arrays.
         data: State of the kinematics.
         class_of_geom: (ngeom,) uint8, class id that each geom is labelled with.
-        jaw_points: Points on each jaw's surface in its geom's frame, for contact tests.
+        jaw_points: Points on each stock jaw's surface in its geom's frame, for contact tests.
+        ray_points: The same for the soft fingers, in their bodies' frames.
+        soft_fingers: Whether the soft fingers are fitted in place of the stock jaws.
     """
 
     model: mujoco.MjModel
     data: mujoco.MjData
     class_of_geom: NDArray[np.uint8]
     jaw_points: dict[str, NDArray[np.float64]]
+    ray_points: dict[str, NDArray[np.float64]]
+    soft_fingers: bool = False
 
     @classmethod
     def build(cls) -> Scene:
@@ -74,9 +79,19 @@ class Scene:
         _add_textures(spec)
         _add_surroundings(spec)
         _add_lights_and_camera(spec)
+        rays = _add_fin_rays(spec)
         model = spec.compile()
         _configure_visuals(model)
-        return cls(model, mujoco.MjData(model), _class_of_geom(model), jaws)
+        return cls(model, mujoco.MjData(model), _class_of_geom(model), jaws, rays)
+
+    def fit_fingers(self, *, soft: bool) -> None:
+        """Fit the soft fingers or the stock jaws."""
+        self.soft_fingers = soft
+        for i in range(self.model.ngeom):
+            name = self.model.geom(i).name
+            if "_ray_" in name or name in {"static_finger", "moving_finger"}:
+                fitted = soft == ("_ray_" in name)
+                self.model.geom_group[i] = Group.FINGERS if fitted else Group.HIDDEN
 
     def geom(self, name: str) -> int:
         """Return a geom's id."""
@@ -171,6 +186,43 @@ def _add_pads(spec: mujoco.MjSpec) -> None:
         geom.contype, geom.conaffinity, geom.group = 0, 0, Group.HIDDEN
 
 
+def _add_fin_rays(spec: mujoco.MjSpec) -> dict[str, NDArray[np.float64]]:
+    """Add the soft fingers' boxes to both jaws; return contact points in the bodies' frames."""
+    fixed = fin_ray_bars()
+    moving = tuple(mirrored(bar) for bar in fixed)
+    still = np.eye(4)
+    for name, holder, bars, frame in (
+        ("static_ray", "gripper", fixed, still),
+        ("moving_ray", _MOVING, moving, _parallel_frame(spec)),
+    ):
+        for i, bar in enumerate(bars):
+            geom = spec.body(holder).add_geom(name=f"{name}_{i}", type=mujoco.mjtGeom.mjGEOM_BOX)
+            geom.size, geom.material, geom.group = bar.half_size, "jaw", Group.HIDDEN
+            geom.pos = frame[:3, :3].T @ (np.asarray(bar.center) - frame[:3, 3])
+            quat = np.empty(4)
+            mujoco.mju_mat2Quat(quat, (frame[:3, :3].T @ bar.axes()).ravel())
+            geom.quat, geom.contype, geom.conaffinity = quat, 0, 0
+    rng, frame = np.random.default_rng(1), _parallel_frame(spec)
+    moving_points = sample_bars(moving, _CONTACT_POINTS, rng=rng)
+    return {
+        "static_finger": sample_bars(fixed, _CONTACT_POINTS, rng=rng),
+        "moving_finger": (moving_points - frame[:3, 3]) @ frame[:3, :3],
+    }
+
+
+def _parallel_frame(spec: mujoco.MjSpec) -> NDArray[np.float64]:
+    """Pose (4, 4) of the moving jaw's body in the gripper's frame while the jaws are parallel."""
+    body, axes = spec.body(_MOVING), np.empty(9)
+    mujoco.mju_quat2Mat(axes, np.asarray(body.quat))
+    turn, about_z = np.empty(4), np.empty(9)
+    mujoco.mju_axisAngle2Quat(turn, np.array([0.0, 0.0, 1.0]), PARALLEL_OPENING)
+    mujoco.mju_quat2Mat(about_z, turn)
+    frame = np.eye(4)
+    frame[:3, :3] = axes.reshape(3, 3) @ about_z.reshape(3, 3)
+    frame[:3, 3] = body.pos
+    return frame
+
+
 def _add_lights_and_camera(spec: mujoco.MjSpec) -> None:
     for i in range(LIGHT_SLOTS):
         spec.worldbody.add_light(name=f"light_{i}", pos=[0, 0, 2], castshadow=True, active=False)
@@ -193,12 +245,19 @@ def _class_of_geom(model: mujoco.MjModel) -> NDArray[np.uint8]:
         "object_0": "cube",
         "object_1": "cube",
         "static_finger": "static_finger",
+        "static_ray": "static_finger",
+        "moving_ray": "moving_finger",
         "static_pad": "static_finger",
         "moving_finger": "moving_finger",
         "moving_pad": "moving_finger",
     }
     ids = [
-        DEFAULT_CLASSES.id_of(names.get(model.geom(i).name, "background"))
+        DEFAULT_CLASSES.id_of(names.get(_part(model.geom(i).name), "background"))
         for i in range(model.ngeom)
     ]
     return np.array(ids, np.uint8)
+
+
+def _part(geom_name: str) -> str:
+    """Name of the part that a geom belongs to: ``static_ray_3`` is of ``static_ray``."""
+    return geom_name.rsplit("_", 1)[0] if "_ray_" in geom_name else geom_name

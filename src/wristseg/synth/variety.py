@@ -140,7 +140,8 @@ class Variety:
         filament: Colours of arm and jaws.
         same_jaws: Share of looks whose jaws have the arm's colour.
         same_moving_jaw: Share of looks whose two jaws have one colour.
-        pads: Share of looks with rubber pads on the fingertips.
+        pads: Share of looks with stock jaws that have rubber pads on the fingertips.
+        soft_fingers: Share of looks with fin-ray fingers in place of the stock jaws.
         object_kind: Pattern of the object.
         object_half: Half sizes of its solids.
         two_solids: Share of objects made of two solids.
@@ -162,6 +163,7 @@ class Variety:
     same_jaws: float = 0.6
     same_moving_jaw: float = 0.85
     pads: float = 0.2
+    soft_fingers: float = 0.2
     object_kind: Choice[TextureKind] = _OBJECT_KINDS
     object_half: Range = Range(0.007, 0.021)
     two_solids: float = 0.25
