@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.plain_reference import plain_predict, randomised_network, save_plain_checkpoint
+from tests.plain_reference import (
+    PlainNetwork,
+    plain_predict,
+    randomised_network,
+    save_plain_checkpoint,
+)
 from wristseg.errors import CheckpointError
 from wristseg.train.checkpoints import AtomicCheckpointIO, find_resume_point
 from wristseg.train.module import EfficientViTSegModule
@@ -86,7 +91,7 @@ def test_a_plain_network_loads_the_checkpoint_of_a_run_and_predicts_the_same(fin
     from wristseg.modeling.checkpoint import load_network
 
     _, summary, _ = finished_run
-    plain = randomised_network()
+    plain = PlainNetwork().eval()
     plain.load_state_dict(torch.load(summary.best_checkpoint, weights_only=True)["state_dict"])
     ours, _ = load_network(summary.best_checkpoint)
     frame = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
