@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from wristseg.data.check import check_dataset
 
 from wristseg.configs import CheckConfig, DemoConfig, MasksConfig, PredictConfig, TrainConfig
+from wristseg.data.check import check_dataset
 from wristseg.data.labels import load_labels
 from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError

@@ -17,7 +17,7 @@ import tyro
 
 from wristseg.errors import WristsegError
 
-__all__ = ["Terminated", "run_command"]
+__all__ = ["Terminated", "let_threads_sleep", "run_command"]
 
 ConfigT = TypeVar("ConfigT")
 
@@ -77,6 +77,15 @@ def run_command(
         return 143
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def let_threads_sleep() -> None:
+    """Let OpenMP's threads sleep while they wait; to be called before torch is imported.
+
+    Threads that spin instead make a training step 3 to 10 times as long as soon as anything else,
+    the thread that prepares frames included, wants a core (docs/experiments.md).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _report(prog: str, error: WristsegError | OSError) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wristseg.cli.command import run_command
+from wristseg.cli.command import let_threads_sleep, run_command
 from wristseg.configs import DemoConfig
 
 __all__ = ["main"]
 
-_DESCRIPTION = """Check, draw masks, train at 84x84, validate and predict clips, then write a report.
+_DESCRIPTION = """Check a data set, draw masks, train at 84x84, predict clips and write a report.
 
   wristseg demo
   wristseg demo --output outputs/my_demo --epochs 20
@@ -22,9 +22,15 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg demo") -> i
 
 
 def _run(config: DemoConfig) -> int:
-    from wristseg.demo import demo
+    let_threads_sleep()
+    try:
+        from wristseg.demo import demo
+    except ModuleNotFoundError as error:
+        from wristseg.errors import MissingExtraError
+
+        raise MissingExtraError(error.name or "a training library", "train") from error
 
     report = demo(config)
     print(f"report: {report}")
-    print(f"next:   wristseg train --dataset-path {config.dataset_path}    (640x480, about an hour)")
+    print(f"next: wristseg train --dataset-path {config.dataset_path}  # 640x480, about an hour")
     return 0

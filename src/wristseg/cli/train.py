@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wristseg.cli.command import run_command
+from wristseg.cli.command import let_threads_sleep, run_command
 from wristseg.configs import TrainConfig
 
 if TYPE_CHECKING:
@@ -27,9 +26,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg train") -> 
 
 
 def _train(config: TrainConfig) -> int:
-    # Read when torch is first imported. Threads that spin while they wait cost 3 to 10 times the
-    # step as soon as anything else, the frames' own thread included, wants a core (measured).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     try:
         from wristseg.train.fit import train
     except ModuleNotFoundError as error:
@@ -40,8 +37,34 @@ def _train(config: TrainConfig) -> int:
     from lightning.pytorch.utilities import rank_zero_only
 
     summary = train(config)
-    rank_zero_only(_print_summary)(summary)  # not once per process of a DDP training
+    rank_zero_only(_finish)(config, summary)  # not once per process of a DDP training
     return 0
+
+
+def _finish(config: TrainConfig, summary: TrainSummary) -> None:
+    from wristseg.data.labels import load_labels
+    from wristseg.evaluate.report import ReportText, report_run
+
+    labels = load_labels(config.dataset(), masks_dir=config.masks_dir)
+    checkpoint = summary.best_checkpoint
+    text = ReportText(
+        title=f"Training on {config.dataset_path.resolve().name}",
+        lead=f"Network input {config.img_height}x{config.img_width} (h x w), loss {config.loss}.",
+        tiles=(
+            ("epochs", str(summary.epochs)),
+            ("best epoch", str(summary.best_epoch + 1)),
+            ("training", f"{summary.seconds / 60:.1f} min"),
+        ),
+        next_steps=(
+            (
+                "Predict a video or a folder of images:",
+                f"wristseg predict --checkpoint {checkpoint} --input VIDEO_OR_IMAGES",
+            ),
+            ("See what the model file says about itself:", f"wristseg info {checkpoint}"),
+        ),
+    )
+    report_run(summary.run_dir, labels, text=text)
+    _print_summary(summary)
 
 
 def _print_summary(summary: TrainSummary) -> None:
@@ -58,4 +81,5 @@ def _print_summary(summary: TrainSummary) -> None:
     console.print(table)
     print(f"{summary.epochs} epochs in {summary.seconds / 60:.1f} min")
     print(f"best checkpoint: {summary.best_checkpoint}")
+    print(f"report: {summary.run_dir / 'report.html'}")
     print(f"next: wristseg predict --checkpoint {summary.best_checkpoint} --input VIDEO_OR_IMAGES")
