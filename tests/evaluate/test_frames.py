@@ -30,13 +30,14 @@ class Scripted:
         return np.stack([next(self.masks) for _ in batch])
 
 
-def scripted_segmenter(masks, size_hw, classes=DEFAULT_CLASSES):
+def scripted_segmenter(masks, size_hw, *, classes=DEFAULT_CLASSES, val=()):
     info = CheckpointInfo(
         path=Path("scripted"),
         legacy=False,
         classes=classes,
         preprocess=PreprocessContract(size_hw),
         num_parameters=0,
+        split={"val": val},
     )
     return Segmenter(Scripted(masks), info)
 
@@ -80,4 +81,4 @@ def test_model_of_other_classes_is_refused(labels):
     }
     classes = type(DEFAULT_CLASSES)(names, DEFAULT_CLASSES.colors_rgb, orders)
     with pytest.raises(DataError, match="thumb"):
-        evaluate(scripted_segmenter([], (12, 16), classes), labels, labels.frames)
+        evaluate(scripted_segmenter([], (12, 16), classes=classes), labels, labels.frames)
