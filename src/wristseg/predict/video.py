@@ -50,6 +50,44 @@ class TimedFrame:
     time_base: Fraction
 
 
+@dataclass(frozen=True)
+class _Header:
+    """What a video declares about itself, read while it is open (PyAV 19 refuses it afterwards).
+
+    Attributes:
+        frames: Number of frames, 0 where it is not declared.
+        rate: Frames per second.
+        time_base: Unit of the frames' times in seconds.
+        duration_s: Length in seconds.
+        has_sound: Whether there is an audio stream.
+    """
+
+    frames: int
+    rate: Fraction | None
+    time_base: Fraction | None
+    duration_s: Fraction | None
+    has_sound: bool
+
+    @classmethod
+    def read(cls, container: av.container.InputContainer) -> Self:
+        stream = container.streams.video[0]
+        # From version 19 on PyAV has a rational type of its own, which lacks methods of Fraction.
+        rate, unit = stream.average_rate, stream.time_base
+        time_base = Fraction(unit) if unit else None
+        duration_s = None
+        if stream.duration is not None and time_base is not None:
+            duration_s = stream.duration * time_base
+        elif container.duration is not None:
+            duration_s = Fraction(container.duration, av.time_base)
+        return cls(
+            frames=stream.frames,
+            rate=None if rate is None else Fraction(rate),
+            time_base=time_base,
+            duration_s=duration_s,
+            has_sound=bool(container.streams.audio),
+        )
+
+
 class VideoReader:
     """Iterates once over a video's frames; afterwards ``problems`` says what was wrong with it.
 
@@ -78,19 +116,20 @@ class VideoReader:
             raise DataError(path, "holds no video stream")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
+        self._header = _Header.read(self._container)
 
     @property
     def fps(self) -> Fraction:
         """Declared frames per second; 30 where the file declares none that makes sense."""
-        rate = self._stream.average_rate
+        rate = self._header.rate
         return rate if rate is not None and 0 < rate <= 1000 else _DEFAULT_FPS
 
     @property
     def declared_frames(self) -> int | None:
         """Frames the header declares, else its duration times its rate; None if it says neither."""
-        if self._stream.frames > 0:
-            return self._stream.frames
-        duration_s = self._duration_s()
+        if self._header.frames > 0:
+            return self._header.frames
+        duration_s = self._header.duration_s
         return None if duration_s is None else round(duration_s * self.fps)
 
     def __enter__(self) -> Self:
@@ -143,7 +182,7 @@ class VideoReader:
                     self._damaged += 1
 
     def _time_base(self) -> Fraction:
-        return self._stream.time_base or 1 / self.fps
+        return self._header.time_base or 1 / self.fps
 
     def _next_pts(self, frame: av.VideoFrame) -> int:
         """Return the frame's time; one frame after the last where it has none or runs back."""
@@ -158,15 +197,9 @@ class VideoReader:
         self._pts.append(pts)
         return pts
 
-    def _duration_s(self) -> Fraction | None:
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return self._stream.duration * self._stream.time_base
-        duration = self._container.duration
-        return None if duration is None else Fraction(duration, av.time_base)
-
     def _shortfalls(self) -> list[str]:
         found = []
-        declared, damaged = self._stream.frames, self._damaged
+        declared, damaged = self._header.frames, self._damaged
         lost = f" ({damaged} damaged)" if damaged else ""
         if declared > 0:
             if declared != self.decoded:
@@ -180,20 +213,21 @@ class VideoReader:
         return found + self._wrong_rate()
 
     def _ends_early(self) -> bool:
-        duration_s = self._duration_s()
+        duration_s = self._header.duration_s
         if duration_s is None or not self._pts:
             return False
         end_s = self._pts[-1] * self._time_base() + 1 / self.fps
         # Sound may run on for a moment after the last frame.
-        slack_s = 1 / self.fps + (Fraction(1, 2) if self._container.streams.audio else 0)
+        slack_s = 1 / self.fps + (Fraction(1, 2) if self._header.has_sound else 0)
         return duration_s - end_s > slack_s
 
     def _wrong_rate(self) -> list[str]:
         # Where the header counts frames (MP4), its rate is computed from their times.
-        if self._stream.frames > 0 or self._stream.average_rate is None or len(self._pts) < 3:
+        declared = self._header.rate
+        if self._header.frames > 0 or declared is None or len(self._pts) < 3:
             return []
         steps = [later - earlier for earlier, later in zip(self._pts, self._pts[1:], strict=False)]
-        step, declared = Fraction(statistics.median(steps)), self._stream.average_rate
+        step = Fraction(statistics.median(steps))
         fps = 1 / (step * self._time_base())
         # Matroska rounds times to its unit, a millisecond.
         rounded = abs(step - 1 / (declared * self._time_base())) <= 1
