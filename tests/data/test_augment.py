@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wristseg.data import augment as augmentation
 from wristseg.data.augment import Geometry, apply_geometry, augment, recipe_for
 
 EXAMPLES = settings(max_examples=300, deadline=None)
 
 
 def coded_frame(height: int, width: int):
-    """Red is x, green is y, and so is the mask's value x: each pixel says where it comes from."""
+    """Red is x, green is y, the mask's value is x: each pixel says where it comes from."""
     y, x = np.mgrid[:height, :width].astype(np.uint8)
     return np.dstack([x, y, np.full_like(x, 200)]), x.copy()
 
@@ -47,13 +48,16 @@ def test_p5_flips_and_crops_move_image_and_mask_exactly(frame, horizontal, verti
 @given(frames_and_crops(), st.booleans(), st.booleans(), st.floats(-15, 15))
 def test_p5_a_warp_keeps_image_and_mask_within_a_pixel(frame, horizontal, vertical, angle):
     size_hw, crop = frame
-    image, mask = coded_frame(*size_hw)
-    got_image, got_mask = apply_geometry(image, mask, Geometry(crop, horizontal, vertical, angle))
-    assert got_mask.shape == size_hw
-    # At the frame's own edge the image fades to black over one pixel, which shifts its code.
-    inside = (got_mask != 255) & (got_image[..., 2] >= 199)
-    difference = got_image[..., 0].astype(int) - got_mask
-    assert np.abs(difference[inside]).max(initial=0) <= 1
+    image, _ = coded_frame(*size_hw)
+    for axis in (0, 1):
+        got_image, got_mask = apply_geometry(
+            image, image[..., axis].copy(), Geometry(crop, horizontal, vertical, angle)
+        )
+        assert got_mask.shape == size_hw
+        # At the frame's own edge the image fades to black over one pixel, which shifts its code.
+        inside = (got_mask != 255) & (got_image[..., 2] >= 199)
+        difference = got_image[..., axis].astype(int) - got_mask
+        assert np.abs(difference[inside]).max(initial=0) <= 1
 
 
 @pytest.mark.parametrize("horizontal", [False, True])
@@ -124,6 +128,55 @@ def test_about_half_of_the_frames_are_turned_and_show_ignored_corners_unless_cro
     assert 0.3 < np.mean(ignored) < 0.55
 
 
+def drawn_geometries(monkeypatch, count):
+    """The geometries that the full recipe draws, on a frame that is left as it is."""
+    drawn = []
+
+    def keep(image, mask, geometry):
+        drawn.append(geometry)
+        return image, mask
+
+    monkeypatch.setattr(augmentation, "apply_geometry", keep)
+    image, mask = np.zeros((480, 640, 3), np.uint8), np.zeros((480, 640), np.uint8)
+    for seed in range(count):
+        augment(image, mask, recipe="full", rng=np.random.default_rng(seed))
+    return drawn
+
+
+def test_crops_and_angles_are_drawn_from_the_ranges_of_the_request(monkeypatch):
+    drawn = drawn_geometries(monkeypatch, 400)
+    crops = [geometry.crop_tlhw for geometry in drawn if geometry.crop_tlhw != (0, 0, 480, 640)]
+    angles = np.abs([geometry.angle_deg for geometry in drawn if geometry.angle_deg != 0.0])
+    assert 0.6 < len(crops) / len(drawn) < 0.8
+    assert 0.4 < len(angles) / len(drawn) < 0.6
+    assert 14 < angles.max() <= 15
+    top, left, height, width = np.array(crops).T
+    assert (top >= 0).all()
+    assert (left >= 0).all()
+    assert (top + height <= 480).all()
+    assert (left + width <= 640).all()
+    shares, ratios = height * width / (480 * 640), (width / 640) / (height / 480)
+    # Whole pixels shift the drawn numbers a little.
+    assert 0.695 < shares.min() < 0.72
+    assert 0.93 < shares.max() <= 1.0
+    assert 0.895 < ratios.min() < 0.92
+    assert 1.08 < ratios.max() < 1.105
+
+
+def test_three_frames_in_ten_are_blurred(monkeypatch):
+    monkeypatch.setattr(augmentation, "apply_geometry", lambda image, mask, geometry: (image, mask))
+    dot, mask = np.zeros((15, 15, 3), np.uint8), np.zeros((15, 15), np.uint8)
+    dot[7, 7] = 200
+    lit = [
+        np.count_nonzero(
+            augment(dot, mask, recipe="full", rng=np.random.default_rng(seed))[0].max(axis=2) > 8
+        )
+        for seed in range(600)
+    ]
+    # A narrow blur moves no more than a few grey levels, hence the bound below three tenths.
+    assert 0.2 < np.mean(np.array(lit) > 1) < 0.35
+
+
 def test_colours_change_by_no_more_than_the_request_allows():
     grey, mask = np.full((32, 32, 3), 100, np.uint8), np.zeros((32, 32), np.uint8)
     values = np.array(
@@ -137,6 +190,19 @@ def test_colours_change_by_no_more_than_the_request_allows():
     assert values.std() > 10
     # Grey has neither saturation nor hue: its channels move together.
     assert np.ptp(values.astype(int), axis=1).max() <= 2  # rounded in RGB and in HSV
+
+
+def test_saturation_and_contrast_change_by_no_more_than_the_request_allows(monkeypatch):
+    monkeypatch.setattr(augmentation, "_JITTER_HUE", 0.0)
+    muted, mask = np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16), np.uint8)
+    muted[:] = (140, 120, 100)
+    spreads = []
+    for seed in range(300):
+        pixel = augment(muted, mask, recipe="full", rng=np.random.default_rng(seed))[0][8, 8]
+        spreads.append(float(np.ptp(pixel.astype(int))) / pixel.mean() / (40 / 120))
+    # Brightness scales spread and grey alike, the two others the spread: 0.7**2 to 1.3**2 at most.
+    assert 0.46 < min(spreads) < 0.6
+    assert 1.5 < max(spreads) < 1.72
 
 
 def test_hue_moves_by_at_most_a_tenth_of_the_circle():
