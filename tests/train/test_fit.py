@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +15,12 @@ from PIL import Image
 
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.artifacts import sha256_of
+from wristseg.data.labels import load_labels
+from wristseg.data.split import Split
 from wristseg.errors import CheckpointError, DataError, TrainingError, UsageError
 from wristseg.metrics import mean_iou
 from wristseg.modeling.checkpoint import load_network
-from wristseg.train.data import load_training_data
+from wristseg.train.data import check_sides, load_training_data
 from wristseg.train.fit import train
 from wristseg.train.module import EfficientViTSegModule
 from wristseg.train.run_folder import RUN_FILES
@@ -153,7 +156,14 @@ def test_training_lowers_the_loss(finished_run):
     _, summary, _ = finished_run
     rows = rows_of(summary.run_dir / "results.csv")
     assert float(rows[-1]["train/loss"]) < float(rows[0]["train/loss"])
-    assert float(rows[-1]["lr"]) == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_results_csv_says_the_learning_rate_that_the_epoch_was_trained_with(finished_run):
+    config, summary, _ = finished_run
+    rates = [float(row["lr"]) for row in rows_of(summary.run_dir / "results.csv")]
+    half = (config.lr - 1e-6) / 2
+    cosine = [1e-6 + half * (1 + math.cos(math.pi * epoch / 3)) for epoch in range(3)]
+    assert rates == pytest.approx(cosine)
 
 
 @pytest.mark.usefixtures("bare")
@@ -354,6 +364,14 @@ def test_f11_the_same_image_on_both_sides_is_refused(config, console, tmp_path):
     with pytest.raises(DataError, match="the same image in training and validation"):
         train(replace(config, dataset_path=folder), console=console)
     assert not config.output_dir.exists()
+
+
+def test_f11_a_split_json_with_an_empty_side_is_refused(config):
+    dataset = load_labels(config.dataset())
+    stems = tuple(frame.stem for frame in dataset.frames)
+    for split, name in ((Split(stems, ()), "val"), (Split((), stems), "train")):
+        with pytest.raises(DataError, match=f"no {name} frames"):
+            check_sides(dataset, split)
 
 
 def test_f11_a_class_that_no_training_frame_shows_is_refused(config, console, tmp_path):

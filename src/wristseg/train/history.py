@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from wristseg.artifacts import write_text
 if TYPE_CHECKING:
     from wristseg.train.module import EfficientViTSegModule
 
-__all__ = ["History", "read_history", "write_table"]
+__all__ = ["History", "Row", "read_history", "write_table"]
 
 #: One row per epoch; a class without a value is an empty cell.
 Row = Mapping[str, float | int | str | None]
@@ -33,6 +34,7 @@ class History(pl.Callback):
         self._path = path
         self._rows: list[Row] = []
         self._started = time.monotonic()
+        self._rate = math.nan
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take up the rows of the epochs that a resumed run has behind it."""
@@ -42,9 +44,10 @@ class History(pl.Callback):
             self._rows = [row for row in rows if int(row["epoch"] or 0) < trainer.current_epoch]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the epoch's clock."""
-        del trainer, pl_module
+        """Start the epoch's clock; note the learning rate, which is another at the epoch's end."""
+        del pl_module
         self._started = time.monotonic()
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: EfficientViTSegModule) -> None:  # type: ignore[override]
         """Write the epoch's row."""
@@ -55,7 +58,7 @@ class History(pl.Callback):
             "train/loss": float(logged["train/loss"]),
             "val/loss": float(logged["val/loss"]),
             "val/iou": metrics["val/iou"],
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": self._rate,
             "seconds": round(time.monotonic() - self._started, 2),
         }
         row |= {f"iou/{name}": value for name, value in metrics["per_class_iou"].items()}
