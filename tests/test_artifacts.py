@@ -68,3 +68,10 @@ def test_git_commit_is_told_with_its_changes(tmp_path):
     assert len(commit) == 40
     (tmp_path / "a").write_text("2")
     assert git_commit(tmp_path) == f"{commit}-dirty"
+
+
+def test_git_commit_is_that_of_the_code_wherever_a_command_is_started(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    before = git_commit()
+    monkeypatch.chdir(tmp_path)
+    assert git_commit() == before

@@ -72,13 +72,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git_commit(folder: Path | None = None) -> str | None:
-    """Return the commit checked out around ``folder`` (with ``-dirty``), or None outside git."""
+def git_commit(folder: Path = Path(__file__).parent) -> str | None:
+    """Return the commit of the code in ``folder`` (with ``-dirty``), or None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(
             command,
-            cwd=folder or Path.cwd(),
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=5,

@@ -71,7 +71,7 @@ def plan_outputs(sources: Sequence[Source], output: Path | None) -> OutputPlan:
     if output is not None and _names_a_file(output):
         plan = _plan_file(sources, output)
     else:
-        plan = _plan_folder(sources, output or DEFAULT_FOLDER)
+        plan = _plan_folder(sources, DEFAULT_FOLDER if output is None else output)
     _refuse_overwriting(sources, plan)
     return plan
 

@@ -65,7 +65,7 @@ def build_record(
         "weights_source": weights_source,
         "dataset_sha256": dataset_sha256,
         "split": {"train": _texts(split.train), "val": _texts(split.val)},
-        "git_commit": git_commit(Path(__file__).parent),
+        "git_commit": git_commit(),
         "versions": versions(),
         "config": plain_config(config),
         "seed": config.seed,
