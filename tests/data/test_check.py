@@ -10,7 +10,9 @@ import pytest
 from tests.datasets import coco_file, edit_coco, make_coco_dataset, rectangle, write_marks
 from wristseg.cli.check import main
 from wristseg.configs import CheckConfig, DatasetPaths
-from wristseg.data.check import CheckReport, check_dataset, duplicate_images
+from wristseg.data.check import check_dataset
+from wristseg.data.check_facts import duplicate_images
+from wristseg.data.check_report import CheckReport
 from wristseg.data.labels import load_labels
 from wristseg.errors import UsageError
 

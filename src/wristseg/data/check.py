@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from wristseg.configs import CheckConfig, TrainConfig
-from wristseg.data.check_facts import FrameFacts, duplicate_images, measure
+from wristseg.data.check_facts import FrameFacts, measure
 from wristseg.data.check_page import write_page
 from wristseg.data.check_report import CheckReport, ClassCount
 from wristseg.data.check_rules import (
@@ -30,7 +30,7 @@ from wristseg.data.labels import examine_labels
 from wristseg.data.split import make_split
 from wristseg.errors import DataError
 
-__all__ = ["CheckReport", "Finding", "check_dataset", "duplicate_images"]
+__all__ = ["check_dataset"]
 
 _SEVERITIES = ("error", "warning", "note")
 
@@ -43,7 +43,7 @@ def check_dataset(config: CheckConfig) -> CheckReport:
         OSError: The page cannot be written.
     """
     name = config.dataset_path.resolve().name
-    page = config.output or Path("outputs/check") / f"{name}.html"
+    page = Path("outputs/check") / f"{name}.html" if config.output is None else config.output
     try:
         dataset, problems = examine_labels(config.dataset())
     except DataError as error:
@@ -61,12 +61,14 @@ def _judge(
     config: CheckConfig, page: Path, dataset: LabelledDataset, found: tuple[Finding, ...]
 ) -> CheckReport:
     facts = measure(dataset)
-    counts, split_findings = _look_for_leaks(config, dataset, facts)
-    if any(finding.severity == "error" for finding in found):
-        # The split of the frames that happen to be left is not the one training would draw.
-        split_findings = [finding for finding in split_findings if finding.topic != "split"]
+    counts: SplitCounts | None = None
+    split_findings: list[Finding] = []
+    # The split of the frames that errors happen to leave is not the one training would draw.
+    if not any(finding.severity == "error" for finding in found):
+        counts, split_findings = _look_for_leaks(config, dataset, facts)
     findings = [
         *found,
+        *_unlabelled(dataset),
         *judge_images(facts),
         *split_findings,
         *judge_tags(facts),
@@ -85,6 +87,11 @@ def _judge(
         classes=_histogram(dataset, facts),
         split=counts,
     )
+
+
+def _unlabelled(dataset: LabelledDataset) -> list[Finding]:
+    names = ", ".join(dataset.without_annotation)
+    return [Finding("note", "labels", f"without annotation, not used: {names}")] if names else []
 
 
 def _look_for_leaks(

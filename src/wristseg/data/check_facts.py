@@ -6,17 +6,16 @@ Called by ``data.check``.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from wristseg.artifacts import sha256_of
 from wristseg.classes import ClassTable
 from wristseg.data.draw import class_planes
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
@@ -64,16 +63,12 @@ def duplicate_images(frames: Iterable[LabelledFrame]) -> list[tuple[str, ...]]:
     by_size: dict[int, list[LabelledFrame]] = defaultdict(list)
     for frame in frames:
         by_size[frame.image_path.stat().st_size].append(frame)
-    by_hash: dict[bytes, list[str]] = defaultdict(list)
+    by_hash: dict[str, list[str]] = defaultdict(list)
     for same_size in by_size.values():
         if len(same_size) > 1:
             for frame in same_size:
-                by_hash[_digest(frame.image_path)].append(frame.stem)
+                by_hash[sha256_of(frame.image_path)].append(frame.stem)
     return [tuple(sorted(stems)) for stems in by_hash.values() if len(stems) > 1]
-
-
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def _measure_frame(dataset: LabelledDataset, frame: LabelledFrame) -> FrameFacts:

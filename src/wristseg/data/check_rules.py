@@ -15,7 +15,15 @@ from wristseg.data.check_facts import FrameFacts, duplicate_images
 from wristseg.data.problems import Problem
 from wristseg.data.split import Split, neighbours_in_train
 
-__all__ = ["Finding", "SplitCounts", "judge_classes", "judge_images", "judge_split", "judge_tags"]
+__all__ = [
+    "Finding",
+    "Severity",
+    "SplitCounts",
+    "judge_classes",
+    "judge_images",
+    "judge_split",
+    "judge_tags",
+]
 
 Severity = Literal["error", "warning", "note"]
 

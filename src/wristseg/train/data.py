@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wristseg.artifacts import sha256_of
 from wristseg.classes import IGNORE_INDEX
 from wristseg.configs import TrainConfig
 from wristseg.data.augment import Recipe, recipe_for
+from wristseg.data.check_facts import duplicate_images
 from wristseg.data.frames import TrainingFrames
 from wristseg.data.labels import LabelledDataset, load_labels
 from wristseg.data.split import Split, make_split, neighbours_in_train, read_split
@@ -118,14 +117,11 @@ def check_sides(dataset: LabelledDataset, split: Split) -> None:
 
 
 def _shared_images(dataset: LabelledDataset, split: Split) -> list[str]:
-    by_content = defaultdict(list)
-    for frame in dataset.frames:
-        by_content[sha256_of(frame.image_path)].append(frame.stem)
     val = set(split.val)
     return [
         f"{', '.join(stems)}: the same image in training and validation; "
         "mark all but one of them in excluded.json"
-        for stems in by_content.values()
+        for stems in duplicate_images(dataset.frames)
         if len({stem in val for stem in stems}) == 2
     ]
 
