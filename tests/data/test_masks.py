@@ -11,7 +11,8 @@ from PIL import Image
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.configs import DatasetPaths, MasksConfig
-from wristseg.data.masks import generate_masks, load_labels
+from wristseg.data.labels import load_labels
+from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
 from wristseg.images import read_mask
 

@@ -38,7 +38,7 @@ FrameKey = tuple[int, int]
 Batch = tuple[Tensor, Tensor]
 
 #: 1,700 frames of 640x480 with their masks; frames beyond it are decoded again in each epoch.
-CACHE_BYTES = 2 * 1024**3
+_CACHE_BYTES = 2 * 1024**3
 
 _BATCHES_AHEAD = 2
 
@@ -66,7 +66,7 @@ class TrainingFrames:
         contract: PreprocessContract,
         recipe: Recipe,
         seed: int,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: int = _CACHE_BYTES,
     ) -> None:
         frames = {frame.stem: frame for frame in dataset.frames}
         self._dataset = dataset

@@ -15,7 +15,7 @@ from wristseg.configs import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import IMAGE_SUFFIXES
 
-__all__ = ["Layout", "find_layout", "list_images"]
+__all__ = ["Kind", "Layout", "find_layout", "list_images"]
 
 Kind = Literal["cvat", "roboflow", "salt", "explicit", "masks"]
 
@@ -49,8 +49,11 @@ def find_layout(paths: DatasetPaths) -> Layout:
         DataError: The folder holds no layout that is known, or more than one.
     """
     _require_named(paths)
-    selections = paths.selections or _present(paths.dataset_path / "selections.json")
-    excluded = paths.excluded or _present(paths.dataset_path / "excluded.json")
+    selections, excluded = paths.selections, paths.excluded
+    if selections is None:
+        selections = _present(paths.dataset_path / "selections.json")
+    if excluded is None:
+        excluded = _present(paths.dataset_path / "excluded.json")
     if paths.annotations is not None and paths.images is not None:
         return Layout("explicit", paths.annotations, paths.images, selections, excluded)
     found = list(_exports_in(paths.dataset_path))

@@ -15,22 +15,14 @@ from numpy.typing import NDArray
 
 from wristseg.classes import ClassTable
 from wristseg.configs import MasksConfig
-from wristseg.data.draw import class_planes, draw_mask, paint
+from wristseg.data.draw import class_planes, paint
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
 from wristseg.data.progress import for_each
 from wristseg.errors import DataError, UsageError
 from wristseg.images import write_mask
 
-__all__ = [
-    "LabelledDataset",
-    "LabelledFrame",
-    "MasksSummary",
-    "draw_frame",
-    "draw_mask",
-    "generate_masks",
-    "load_labels",
-]
+__all__ = ["MasksSummary", "draw_frame", "generate_masks"]
 
 
 @dataclass(frozen=True)
@@ -69,9 +61,12 @@ def generate_masks(config: MasksConfig) -> MasksSummary:
     dataset = load_labels(config.dataset())
     if dataset.layout.annotations is None:
         raise DataError(
-            config.dataset_path, "holds ready-made masks and no COCO file, nothing to draw"
+            config.dataset_path,
+            "holds ready-made masks and no COCO file: nothing to draw, wristseg train takes them",
         )
-    output_dir = config.output_dir or config.dataset_path / "masks"
+    output_dir = config.output_dir
+    if output_dir is None:
+        output_dir = config.dataset_path / "masks"
     _require_own_folders(dataset, output_dir, config.viz_dir)
 
     def write(frame: LabelledFrame) -> tuple[NDArray[np.int64], int]:
@@ -155,7 +150,9 @@ def _require_own_folders(dataset: LabelledDataset, output_dir: Path, viz_dir: Pa
         if folder is None:
             continue
         if folder.resolve() in taken:
-            raise UsageError(f"{option} {folder} holds the images; give a folder of its own")
+            raise UsageError(
+                f"{option} {folder} holds the images or the masks; give a folder of its own"
+            )
         taken.add(folder.resolve())
 
 
