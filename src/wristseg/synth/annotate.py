@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-__all__ = ["AnnotationStyle", "Flaw", "annotate", "spoil"]
+from wristseg import rle
+
+__all__ = ["Annotation", "AnnotationStyle", "Flaw", "Mask", "annotate", "spoil"]
 
 Mask = NDArray[np.uint8]
 Annotation = dict[str, Any]
@@ -33,6 +35,10 @@ Flaw = Literal[
     "static_finger_boxed",
     "cube_called_table",
 ]
+
+#: Regions are continued beyond the picture's edges before they are smoothed, so that outlines end
+#: on the edge and not a pixel short of it.
+_MARGIN = 3
 
 
 @dataclass(frozen=True)
@@ -86,13 +92,8 @@ def _outline(
     if has_holes or as_rle:
         return _rle_annotation(name, _opened(sketch, style.smallest_px), compressed=compressed)
     polygons = [_polygon(part, tolerance, mask.shape) for part in parts]
-    polygons = [polygon for polygon in polygons if polygon is not None]
-    return _polygon_annotation(name, [p for p in polygons if p], mask.shape) if polygons else None
-
-
-#: Regions are continued beyond the picture's edges before they are smoothed, so that outlines end
-#: on the edge and not a pixel short of it.
-_MARGIN = 3
+    drawn = [polygon for polygon in polygons if polygon is not None]
+    return _polygon_annotation(name, drawn, mask.shape) if drawn else None
 
 
 def _sketch(mask: Mask, style: AnnotationStyle, level: float) -> Mask:
@@ -158,7 +159,7 @@ def _rle_annotation(name: str, mask: Mask, *, compressed: bool) -> Annotation | 
     if not mask.any():
         return None
     encoded = coco_mask.encode(np.asfortranarray(mask))
-    counts = encoded["counts"].decode("ascii") if compressed else _run_lengths(mask)
+    counts = encoded["counts"].decode("ascii") if compressed else rle.encode(mask)
     return {
         "category": name,
         "segmentation": {"counts": counts, "size": [int(side) for side in mask.shape]},
@@ -166,14 +167,6 @@ def _rle_annotation(name: str, mask: Mask, *, compressed: bool) -> Annotation | 
         "bbox": [float(v) for v in coco_mask.toBbox(encoded)],
         "iscrowd": 1,
     }
-
-
-def _run_lengths(mask: Mask) -> list[int]:
-    """Uncompressed COCO counts: runs down the columns, zeros first."""
-    flat = mask.ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    runs = np.diff([0, *edges, flat.size])
-    return [0] * int(flat[0]) + [int(run) for run in runs]
 
 
 def spoil(

@@ -1,7 +1,7 @@
 """Preset ``dataset-v0``: five recordings of one arm and one cube, and two clips, as data.
 
-Comes in: a seed. Goes out: ``FramePlan`` lists for ``render``. Counts and names follow the data set
-that the project was asked for; see ``data/dataset_v0/README.md``.
+Comes in: a seed. Goes out: ``FramePlan`` lists for ``production``. Counts and names follow the data
+set that the project was asked for; see ``data/dataset_v0/README.md``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from wristseg.synth.trajectory import TRIES, Roaming, impossible, reachable, smo
 
 __all__ = ["demonstration"]
 
-Keys = list[tuple[float, Joints]]
+_Keys = list[tuple[float, Joints]]
 
 #: Frame numbers, at 30 a second, from a key pose to the moment the jaws close or open.
 _ABOVE, _AROUND, _WAITING = 58, 22, 14
@@ -100,7 +100,7 @@ class _Script:
         )
         return self._with_object(grasp, put_down, path)
 
-    def _keys(self, pick: tuple[Joints, Joints], place: tuple[Joints, Joints]) -> Keys:
+    def _keys(self, pick: tuple[Joints, Joints], place: tuple[Joints, Joints]) -> _Keys:
         """Lay the key poses (above, down) of picking and placing around the held frames."""
         number, held = self.frames, self.held
         closed = float(number[held.start - 1] + number[held.start]) / 2
@@ -126,7 +126,7 @@ class _Script:
         after = self._wander(opened + _WANDER_AFTER, number[-1] + 1)
         return [*before, *approach, *carry, *leave, *after]
 
-    def _wander(self, start: float, stop: float) -> Keys:
+    def _wander(self, start: float, stop: float) -> _Keys:
         if stop <= start:  # a short recording begins or ends at the object
             return []
         times = np.linspace(start, stop, max(2, int((stop - start) / 40) + 1))

@@ -2,7 +2,7 @@
 
 CVAT's COCO layout (``annotations/instances_default.json``, ``images/default/``), the marks of an
 image viewer (``selections.json``, ``excluded.json``), a README and ``origin.json``. Called by
-``render`` once all frames are drawn.
+``production`` once all frames are drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["ANNOTATIONS", "IMAGES", "coco_table", "write_dataset"]
 
 ANNOTATIONS = Path("annotations/instances_default.json")
 IMAGES = Path("images/default")
-GRASP_LABEL, EXCLUDED_LABEL = "Grasp", "Excluded"
+_GRASP_LABEL, _EXCLUDED_LABEL = "Grasp", "Excluded"
 
 #: CVAT numbers labels in the order they were created; nobody sorts them by a model's class ids.
 _CATEGORIES = ("cube", "table", "background", "moving_finger", "static_finger")
@@ -52,8 +52,8 @@ def write_dataset(
     write_text(
         folder / ANNOTATIONS, json.dumps(table, separators=(",", ":"), allow_nan=False) + "\n"
     )
-    grasp = {f"{plan.stem}.jpg": GRASP_LABEL for plan in plans if plan.tag == "grasp"}
-    excluded = {f"{plan.stem}.jpg": EXCLUDED_LABEL for plan in plans if plan.flaw is not None}
+    grasp = {f"{plan.stem}.jpg": _GRASP_LABEL for plan in plans if plan.tag == "grasp"}
+    excluded = {f"{plan.stem}.jpg": _EXCLUDED_LABEL for plan in plans if plan.flaw is not None}
     write_json(folder / "selections.json", {"marks": grasp})
     write_json(folder / "excluded.json", {"marks": excluded})
     write_json(folder / "origin.json", _origin(config))

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 RGB = tuple[float, float, float]
-XYZ = tuple[float, float, float]
+_XYZ = tuple[float, float, float]
 Shape = Literal["box", "cylinder", "ellipsoid", "capsule"]
 TextureKind = Literal[
     "plain", "wood", "planks", "cloth", "speckle", "marble", "grid", "printed", "stripes", "layers"
@@ -62,8 +62,8 @@ class Solid:
     """One solid of an object: half sizes (x, y, z) and its offset from the object's centre."""
 
     shape: Shape
-    half_size: XYZ
-    offset: XYZ = (0.0, 0.0, 0.0)
+    half_size: _XYZ
+    offset: _XYZ = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class ClutterLook:
     """A thing that lies about and is labelled ``background``."""
 
     shape: Shape
-    half_size: XYZ
-    position: XYZ
+    half_size: _XYZ
+    position: _XYZ
     quat: tuple[float, float, float, float]
     rgb: RGB
 
@@ -103,7 +103,7 @@ class LightLook:
         casts: Whether it casts shadows.
     """
 
-    position: XYZ
+    position: _XYZ
     rgb: RGB
     cutoff_deg: float = 35.0
     spread: float = 0.0

@@ -12,12 +12,13 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from wristseg.classes import DEFAULT_CLASSES
 from wristseg.synth.extra import no_opengl
 from wristseg.synth.scene import Group, Scene
 
 __all__ = ["FrameRenderer"]
 
-_BACKGROUND = 1
+_BACKGROUND = DEFAULT_CLASSES.names.index("background")
 
 
 class FrameRenderer:

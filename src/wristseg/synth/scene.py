@@ -12,6 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from wristseg.classes import DEFAULT_CLASSES
 from wristseg.synth.extra import arm_folder
 from wristseg.synth.finray import PARALLEL_OPENING, fin_ray_bars, mirrored, sample_bars
 from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, weld
@@ -238,8 +239,6 @@ def _configure_visuals(model: mujoco.MjModel) -> None:
 
 
 def _class_of_geom(model: mujoco.MjModel) -> NDArray[np.uint8]:
-    from wristseg.classes import DEFAULT_CLASSES
-
     names = {
         "table": "table",
         "object_0": "cube",

@@ -16,8 +16,8 @@ from wristseg.synth.look import SurfaceLook, TextureKind
 
 __all__ = ["PATTERNS", "paint"]
 
-Field = NDArray[np.float32]
-Pattern = Callable[[int, np.random.Generator], Field]
+_Field = NDArray[np.float32]
+_Pattern = Callable[[int, np.random.Generator], _Field]
 
 
 def paint(surface: SurfaceLook, size: int) -> NDArray[np.uint8]:
@@ -38,7 +38,7 @@ def paint(surface: SurfaceLook, size: int) -> NDArray[np.uint8]:
 
 def _noise(
     size: int, rng: np.random.Generator, *, cells: tuple[int, int], octaves: int = 4
-) -> Field:
+) -> _Field:
     """Tileable fractal noise in 0-1; ``cells`` is the coarsest grid (down, across)."""
     total = np.zeros((size, size), np.float32)
     for octave in range(octaves):
@@ -59,11 +59,11 @@ def _noise(
     return np.asarray(np.clip((total - low) / (high - low), 0.0, 1.0), np.float32)
 
 
-def _plain(size: int, rng: np.random.Generator) -> Field:
+def _plain(size: int, rng: np.random.Generator) -> _Field:
     return 0.25 * _noise(size, rng, cells=(4, 4)) + 0.1 * rng.random((size, size), np.float32)
 
 
-def _wood(size: int, rng: np.random.Generator) -> Field:
+def _wood(size: int, rng: np.random.Generator) -> _Field:
     across = np.arange(size, dtype=np.float32)[:, None] / size
     rings = int(rng.integers(4, 10))
     warp = _noise(size, rng, cells=(4, 1))
@@ -72,7 +72,7 @@ def _wood(size: int, rng: np.random.Generator) -> Field:
     return np.asarray(0.45 * ring**2 + 0.55 * fibres, np.float32)
 
 
-def _planks(size: int, rng: np.random.Generator) -> Field:
+def _planks(size: int, rng: np.random.Generator) -> _Field:
     count = int(rng.integers(2, 5))
     field, width = _wood(size, rng), size // count
     for i in range(count):
@@ -83,7 +83,7 @@ def _planks(size: int, rng: np.random.Generator) -> Field:
     return field
 
 
-def _cloth(size: int, rng: np.random.Generator) -> Field:
+def _cloth(size: int, rng: np.random.Generator) -> _Field:
     threads = int(rng.integers(60, 160))
     phase = 2 * np.pi * threads * np.arange(size, dtype=np.float32) / size
     weave = 0.5 + 0.25 * (np.sin(phase)[:, None] + np.sin(phase)[None, :])
@@ -91,17 +91,17 @@ def _cloth(size: int, rng: np.random.Generator) -> Field:
     return np.asarray(0.45 * weave + 0.4 * folds + 0.15 * rng.random((size, size)), np.float32)
 
 
-def _speckle(size: int, rng: np.random.Generator) -> Field:
+def _speckle(size: int, rng: np.random.Generator) -> _Field:
     grains = _noise(size, rng, cells=(size // 8, size // 8), octaves=2)
     return np.asarray((grains > rng.uniform(0.6, 0.8)) * 0.8 + 0.2 * grains, np.float32)
 
 
-def _marble(size: int, rng: np.random.Generator) -> Field:
+def _marble(size: int, rng: np.random.Generator) -> _Field:
     veins = np.abs(_noise(size, rng, cells=(3, 3), octaves=6) - 0.5) * 2
     return np.asarray(np.exp(-8 * veins) + 0.2 * _noise(size, rng, cells=(6, 6)), np.float32)
 
 
-def _grid(size: int, rng: np.random.Generator) -> Field:
+def _grid(size: int, rng: np.random.Generator) -> _Field:
     lines, width = int(rng.integers(6, 40)), max(1, size // 400)
     field = 0.15 * _noise(size, rng, cells=(8, 8))
     for at in np.linspace(0, size, lines, endpoint=False).astype(int):
@@ -109,7 +109,7 @@ def _grid(size: int, rng: np.random.Generator) -> Field:
     return field
 
 
-def _stripes(size: int, rng: np.random.Generator) -> Field:
+def _stripes(size: int, rng: np.random.Generator) -> _Field:
     count = int(rng.integers(4, 24))
     wave = np.sin(2 * np.pi * count * np.arange(size, dtype=np.float32) / size)
     field = np.repeat((wave > rng.uniform(-0.6, 0.6)).astype(np.float32)[:, None], size, axis=1)
@@ -118,7 +118,7 @@ def _stripes(size: int, rng: np.random.Generator) -> Field:
     return 0.85 * field + 0.15 * _noise(size, rng, cells=(32, 32), octaves=2)
 
 
-def _layers(size: int, rng: np.random.Generator) -> Field:
+def _layers(size: int, rng: np.random.Generator) -> _Field:
     """Lines of a 3D print."""
     wave = np.sin(2 * np.pi * 24 * np.arange(size, dtype=np.float32) / size)
     return (0.5 + 0.3 * wave[:, None] + 0.2 * _noise(size, rng, cells=(8, 8))).astype(np.float32)
@@ -149,7 +149,7 @@ def _print_shapes(
     return np.asarray(picture * (1 - contrast) + printed / 255.0 * contrast)
 
 
-PATTERNS: dict[TextureKind, Pattern] = {
+PATTERNS: dict[TextureKind, _Pattern] = {
     "plain": _plain,
     "wood": _wood,
     "planks": _planks,

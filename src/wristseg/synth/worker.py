@@ -1,7 +1,7 @@
 """One rendering process: a scene, a renderer, and frames drawn one after another.
 
-``render`` starts these with ``spawn``; each builds its scene once. Comes in: ``FramePlan``. Goes
-out: picture files, and what the annotator drew.
+``production`` starts these with ``spawn``; each builds its scene once. Comes in: ``FramePlan``.
+Goes out: picture files, and what the annotator drew.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.images import write_mask
-from wristseg.synth.annotate import Annotation, AnnotationStyle, annotate, spoil
+from wristseg.synth.annotate import Annotation, AnnotationStyle, Mask, annotate, spoil
 from wristseg.synth.dress import apply_look, apply_pose, upload_surfaces
 from wristseg.synth.look import Look, SensorLook
 from wristseg.synth.plan import FramePlan
@@ -31,8 +31,6 @@ from wristseg.synth.scene import Group, Scene
 from wristseg.synth.sensor import bend, encode_jpeg, expose
 
 __all__ = ["DrawnFrame", "Studio", "draw_batch", "draw_pictures", "prepare_process"]
-
-Mask = NDArray[np.uint8]
 
 #: Share of the time between two video frames that the shutter is open.
 _SHUTTER = 0.4
