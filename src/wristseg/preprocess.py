@@ -96,7 +96,7 @@ class PreprocessContract:
         top, left, height, width = self.crop_box(frame_hw)
         if mask.shape != (height, width):
             enlarged = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
-            mask = np.asarray(enlarged)
+            mask = np.array(enlarged)  # a view of Pillow's pixels could not be written to
         if (height, width) == frame_hw:
             return mask
         restored = np.zeros(frame_hw, np.uint8)

@@ -39,6 +39,7 @@ def test_masks_equal_those_of_the_plain_script(tmp_path, plain_network, model_hw
     assert mask.shape == frame_hw
     assert len(np.unique(expected)) >= 3
     assert (mask == expected).mean() >= 0.9999
+    assert mask.flags.writeable, "robot code draws into it"
 
 
 def test_batch_of_frames_of_any_size_equals_single_frames(segmenter):

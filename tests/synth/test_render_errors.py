@@ -41,6 +41,20 @@ def test_full_folder_is_refused_and_left_alone(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_f32_folder_that_another_run_fills_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    from wristseg.synth import production
+
+    def fill_as_another_run(config, folder):
+        config.output.mkdir()
+        (config.output / "theirs.txt").write_text("theirs")
+        return []
+
+    monkeypatch.setattr(production, "produce_dataset", fill_as_another_run)
+    with pytest.raises(UsageError, match="not empty"):
+        render(RenderConfig(output=tmp_path / "set"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "theirs.txt"]
+
+
 def test_file_in_the_place_of_the_folder_is_refused(tmp_path):
     path = tmp_path / "taken"
     path.write_text("")

@@ -54,6 +54,7 @@ def render(config: RenderConfig) -> RenderSummary:
 
     with _replacing(config.output) as folder:
         plans = produce_clips(config, folder) if config.clips else produce_dataset(config, folder)
+        _refuse_full_folder(config)  # another run may have ended there meanwhile
     files = [path for path in config.output.rglob("*") if path.is_file()]
     return RenderSummary(
         output=config.output,
