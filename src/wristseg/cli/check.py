@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -95,7 +94,3 @@ def _finding_lines(report: CheckReport) -> Iterator[RenderableType]:
         hidden = count - _LINES_PER_TOPIC[severity]
         if hidden > 0:
             yield Text(f"{severity:<8}{topic}: {hidden} more on the page", style=_STYLE[severity])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -114,7 +114,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, PurePath) else value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -57,7 +57,3 @@ def _help() -> str:
         "wristseg COMMAND --help shows a command's options; --version the version.",
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -64,7 +64,3 @@ def _print(summary: MasksSummary) -> None:
 def _names(names: tuple[str, ...]) -> str:
     hidden = len(names) - _NAMES_SHOWN
     return ", ".join(names[:_NAMES_SHOWN]) + (f", ... {hidden} more" if hidden > 0 else "")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,3 @@ def _print(summary: PredictSummary) -> None:
         print(f"... and {hidden} more files in {summary.outputs[0].parent}")
     milliseconds = 1000 * summary.seconds / summary.frames
     print(f"{summary.frames} frames, {milliseconds:.0f} ms each with reading and writing")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
