@@ -6,13 +6,11 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
+from tests.own_checkpoint import save_own_checkpoint
 from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg.artifacts import sha256_of
-from wristseg.classes import DEFAULT_CLASSES
 from wristseg.cli.info import main
-from wristseg.preprocess import PreprocessContract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,23 +22,13 @@ def network():
 
 @pytest.fixture(scope="module")
 def own_file(tmp_path_factory, network):
-    path = tmp_path_factory.mktemp("run") / "best.ckpt"
-    said = {
-        "format_version": 1,
-        "classes": DEFAULT_CLASSES.to_dict(),
-        "preprocess": PreprocessContract((84, 96)).to_dict(),
-        "observation": None,
-        "weights_source": "imagenet",
-        "dataset_sha256": "ab" * 32,
-        "split": {"train": [f"{i}.jpg" for i in range(139)], "val": ["x.jpg"] * 24},
-        "git_commit": "c0ffee",
-        "versions": {"torch": "2.10.0"},
-        "metrics": {"val/iou": 0.8125, "val/iou_cube": float("nan")},
-        "config": {"loss": "iou", "lr": 1e-4},
-        "seed": 0,
-    }
-    torch.save({"epoch": 7, "state_dict": network.state_dict(), "wristseg": said}, path)
-    return path
+    return save_own_checkpoint(
+        tmp_path_factory.mktemp("run") / "best.ckpt",
+        network,
+        split={"train": [f"{i}.jpg" for i in range(139)], "val": ["x.jpg"] * 24},
+        metrics={"val/iou": 0.8125, "val/iou_cube": float("nan")},
+        observation=None,
+    )
 
 
 def test_table_shows_what_a_person_looks_for(capsys, own_file):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from lightning.fabric.utilities.data import AttributeDict
 
+from tests.own_checkpoint import save_own_checkpoint
 from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
 from wristseg.errors import CheckpointError
@@ -29,26 +30,6 @@ def network():
 @pytest.fixture(scope="module")
 def plain_file(tmp_path_factory, network):
     return save_plain_checkpoint(tmp_path_factory.mktemp("plain") / "best.ckpt", network)
-
-
-def our_file(path, network, **changes):
-    said = {
-        "format_version": 1,
-        "classes": DEFAULT_CLASSES.to_dict(),
-        "preprocess": PreprocessContract((84, 96), "center-square").to_dict(),
-        "observation": {"size_hw": [84, 84]},
-        "weights_source": "imagenet",
-        "dataset_sha256": "ab" * 32,
-        "split": {"train": ["a.jpg", "b.jpg"], "val": ["c.jpg"]},
-        "git_commit": "c0ffee",
-        "versions": {"torch": "2.10.0"},
-        "metrics": {"val/iou": 0.5},
-        "config": {"loss": "ce", "lr": 1e-4},
-        "seed": 0,
-        **changes,
-    }
-    torch.save({"epoch": 3, "state_dict": network.state_dict(), "wristseg": said}, path)
-    return path
 
 
 def changed_state(path, network, change):
@@ -71,7 +52,7 @@ def test_plain_file_gives_its_weights_and_its_hyper_parameters(plain_file, netwo
 
 
 def test_own_file_says_where_it_comes_from(tmp_path, network):
-    info = read_checkpoint_info(our_file(tmp_path / "best.ckpt", network))
+    info = read_checkpoint_info(save_own_checkpoint(tmp_path / "best.ckpt", network))
     assert not info.legacy
     assert info.preprocess == PreprocessContract((84, 96), "center-square")
     assert info.split == {"train": ["a.jpg", "b.jpg"], "val": ["c.jpg"]}
@@ -309,7 +290,7 @@ def test_f20_plain_file_with_another_class_count_is_refused(tmp_path, network, s
     ],
 )
 def test_f20_own_file_that_contradicts_itself_is_refused(tmp_path, network, changes, message):
-    path = our_file(tmp_path / "x.ckpt", network, **changes)
+    path = save_own_checkpoint(tmp_path / "x.ckpt", network, **changes)
     with pytest.raises(CheckpointError, match=message):
         load_network(path)
 
@@ -317,4 +298,4 @@ def test_f20_own_file_that_contradicts_itself_is_refused(tmp_path, network, chan
 def test_path_with_spaces_and_unicode_is_read(tmp_path, network):
     folder = tmp_path / "Modèle ő"
     folder.mkdir()
-    assert read_checkpoint_info(str(our_file(folder / "best ü.ckpt", network))).seed == 0
+    assert read_checkpoint_info(str(save_own_checkpoint(folder / "best ü.ckpt", network))).seed == 0
