@@ -97,9 +97,9 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.coco = CocoPredictions(self.segmenter.classes) if self.config.save_coco else None
+        self.checkpoint_sha256 = sha256_of(self.config.checkpoint)
         self.origin = (
-            f"wristseg {versions()['wristseg']}, checkpoint SHA-256 "
-            f"{sha256_of(self.config.checkpoint)}"
+            f"wristseg {versions()['wristseg']}, checkpoint SHA-256 {self.checkpoint_sha256}"
         )
 
     def predict_source(self, source: Source, outputs: Outputs, progress: Progress) -> None:
@@ -134,7 +134,7 @@ class _Run:
             "frames": self.frames,
             "problems": self.problems,
             "classes": self.segmenter.classes.to_dict(),
-            "checkpoint_sha256": sha256_of(self.config.checkpoint),
+            "checkpoint_sha256": self.checkpoint_sha256,
             "config": options,
             "git_commit": git_commit(),
             "versions": versions(),
