@@ -83,8 +83,9 @@ def test_malformed_table_is_refused_with_its_rule(tmp_path, change, message):
         "draw_orders": {"default": ["a", "b"], "grasp": ["b", "a"]},
     }
     (tmp_path / "dataset.yaml").write_text(yaml.safe_dump({**table, **change}))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as refused:
         ClassTable.of_dataset(tmp_path)
+    assert str(refused.value).startswith(str(tmp_path / "dataset.yaml"))
 
 
 def test_yaml_tag_runs_nothing(tmp_path):

@@ -96,6 +96,8 @@ class ClassTable:
                     for tag, order in table["draw_orders"].items()
                 },
             )
+        except DataError as error:
+            raise DataError(where, error.problems) from error
         except (TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 where, f"names, colors_rgb or draw_orders malformed: {error}"

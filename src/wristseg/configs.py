@@ -168,6 +168,8 @@ class TrainConfig:
                 raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected >= 1")
         if not 0.0 < self.val_fraction < 1.0:
             raise UsageError(f"--val-fraction {self.val_fraction}: expected between 0 and 1")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
         if not self.lr > 0.0:
             raise UsageError(f"--lr {self.lr}: expected above 0")
         if self.weight_decay < 0.0 or self.num_workers < 0:

@@ -52,6 +52,17 @@ def test_wrong_options_end_with_2_and_bad_data_with_3(arguments, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
+    "wrong", [["--devices", "bogus"], ["--devices", "0"], ["--strategy", "bogus"], ["--seed", "-1"]]
+)
+def test_an_option_that_cannot_work_is_one_line(arguments, wrong, tmp_path, capsys):
+    assert main([*arguments, *wrong]) == 2
+    error = capsys.readouterr().err
+    assert wrong[0] in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
     ("number", "code", "word"),
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
 )

@@ -170,3 +170,44 @@ def test_masks_without_image_and_equal_stems_are_reported(tmp_path: Path) -> Non
     )
     with pytest.raises(DataError, match="2 images have the stem 'demo0_frame_0000'"):
         load_labels(DatasetPaths(folder))
+
+
+def test_label_studio_frames_are_marked_under_their_original_names(tmp_path: Path) -> None:
+    names = [f"{i:08x}-demo_frame_{i:04d}" for i in range(4)]
+    make_coco_dataset(tmp_path, names=names, grasp=())
+    write_marks(tmp_path / "selections.json", {"demo_frame_0001.jpg": "Grasp"})
+    write_marks(tmp_path / "excluded.json", {"demo_frame_0002.jpg": "Excluded"})
+    labels = load_labels(DatasetPaths(tmp_path))
+    assert [frame.stem for frame in labels.frames if frame.tag == "grasp"] == [names[1]]
+    assert labels.excluded == (names[2],)
+    assert labels.warnings == ()
+
+
+def test_images_without_a_record_are_named(coco_dataset: Path) -> None:
+    images = coco_dataset / "images" / "default"
+    shutil.copy(next(images.iterdir()), images / "zzz.jpg")
+    assert load_labels(DatasetPaths(coco_dataset)).warnings == (
+        "images that the COCO file does not list, and that are not used: 1 (zzz.jpg)",
+    )
+
+
+def test_accents_may_be_composed_or_not(coco_dataset: Path) -> None:
+    images = coco_dataset / "images" / "default"
+    (images / "demo0_frame_0000.jpg").rename(images / "cafe\u0301_0000.jpg")  # as macOS writes
+
+    def rename(table: Any) -> None:
+        table["images"][0]["file_name"] = "caf\u00e9_0000.jpg"
+
+    edit_coco(coco_dataset, rename)
+    write_marks(coco_dataset / "selections.json", {"cafe\u0301_0000.png": "Grasp"})
+    labels = load_labels(DatasetPaths(coco_dataset))
+    assert [frame.stem for frame in labels.frames if frame.tag == "grasp"] == ["caf\u00e9_0000"]
+
+
+def test_faults_of_marks_and_labels_each_name_their_file(coco_dataset: Path) -> None:
+    (coco_dataset / "selections.json").write_text("[]")
+    with pytest.raises(DataError) as refused:
+        load_labels(DatasetPaths(coco_dataset))
+    assert str(refused.value) == (
+        f'{coco_dataset}: selections.json: expected {{"marks": {{"<file name>": "<label>"}}}}'
+    )

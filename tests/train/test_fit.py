@@ -240,7 +240,7 @@ def test_f16_a_resumed_run_equals_an_uninterrupted_one(config, console, monkeypa
         interrupt_in_epoch(patch, 1)
         with pytest.raises(KeyboardInterrupt):
             train(parts, console=console)
-    assert "stopped in epoch 2; the 1 before it are kept" in console.file.getvalue()
+    assert "the same command with --resume goes on" in console.file.getvalue()
     summary = train(replace(parts, resume=True), console=console)
     assert summary.epochs == 3
     for name in ("last.ckpt", "best.ckpt"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from pathlib import Path
 
 from wristseg.data.coco_rules import RuleError
@@ -39,7 +40,20 @@ def locate_image(images_dir: Path, file_name: str) -> Path:
         if os.path.lexists(path):
             _require_inside(images_dir, path)
             return path
+    same = _same_letters(images_dir, parts[-1])
+    if same is not None:
+        _require_inside(images_dir, same)
+        return same
     raise MissingImageError(f"no such image in {images_dir}{_near_name(images_dir, parts[-1])}")
+
+
+def _same_letters(images_dir: Path, name: str) -> Path | None:
+    """Return the file whose name differs only in how accents are written (macOS: NFD)."""
+    composed = unicodedata.normalize("NFC", name)
+    if composed.isascii() or not images_dir.is_dir():
+        return None
+    files = images_dir.iterdir()
+    return next((f for f in files if unicodedata.normalize("NFC", f.name) == composed), None)
 
 
 def _require_inside(images_dir: Path, path: Path) -> None:

@@ -15,7 +15,7 @@ from wristseg.classes import ClassTable
 from wristseg.configs import DatasetPaths
 from wristseg.data.coco import Frame, examine_coco
 from wristseg.data.labelled import LabelledDataset, LabelledFrame, size_fault
-from wristseg.data.layout import Layout, find_layout
+from wristseg.data.layout import Layout, find_layout, list_images
 from wristseg.data.marks import read_excluded, read_selections
 from wristseg.data.names import recording_of
 from wristseg.data.problems import Problem
@@ -24,6 +24,9 @@ from wristseg.errors import DataError
 from wristseg.images import image_size_hw
 
 __all__ = ["LabelledDataset", "LabelledFrame", "examine_labels", "load_labels"]
+
+#: Of a long list of file names the first few say which kind they are.
+_NAMES_SHOWN = 5
 
 
 def load_labels(paths: DatasetPaths, *, masks_dir: Path | None = None) -> LabelledDataset:
@@ -40,7 +43,7 @@ def load_labels(paths: DatasetPaths, *, masks_dir: Path | None = None) -> Labell
     dataset, problems = examine_labels(paths, masks_dir=masks_dir)
     errors = [problem.text for problem in problems if problem.severity == "error"]
     if errors:
-        raise DataError(dataset.layout.annotations or masks_dir or paths.dataset_path, errors)
+        raise DataError(_where(paths, dataset.layout, masks_dir, problems), errors)
     if not dataset.frames:
         raise DataError(
             paths.dataset_path,
@@ -48,6 +51,14 @@ def load_labels(paths: DatasetPaths, *, masks_dir: Path | None = None) -> Labell
             f" {len(dataset.without_annotation)} without annotation",
         )
     return dataset
+
+
+def _where(
+    paths: DatasetPaths, layout: Layout, masks_dir: Path | None, problems: list[Problem]
+) -> Path:
+    if any(problem.topic == "marks" for problem in problems):
+        return paths.dataset_path  # several files; each problem names its own
+    return layout.annotations or masks_dir or paths.dataset_path
 
 
 def examine_labels(
@@ -145,7 +156,8 @@ def _read_marks(
     try:
         return read(path)
     except DataError as error:
-        problems.append(Problem(str(error), topic="marks"))
+        assert path is not None
+        problems += [Problem(f"{path.name}: {text}", topic="marks") for text in error.problems]
         return frozenset()
 
 
@@ -154,7 +166,7 @@ def _from_coco(layout: Layout, classes: ClassTable) -> tuple[list[_Candidate], l
     try:
         coco, problems = examine_coco(layout.annotations, layout.images_dir, classes)
     except DataError as error:
-        return [], [Problem(str(error))]
+        return [], [Problem(text) for text in error.problems]
     candidates = [
         _Candidate(
             stem=frame.stem,
@@ -166,7 +178,19 @@ def _from_coco(layout: Layout, classes: ClassTable) -> tuple[list[_Candidate], l
         )
         for frame in coco.frames
     ]
-    return candidates, problems
+    return candidates, problems + _unlisted_images([frame.path for frame in coco.frames])
+
+
+def _unlisted_images(listed: list[Path]) -> list[Problem]:
+    """Return a warning about images that lie beside those of the COCO file and are not in it."""
+    known = {path.name for path in listed}
+    found = {path for folder in {path.parent for path in listed} for path in list_images(folder)}
+    extra = sorted(path.name for path in found if path.name not in known)
+    if not extra:
+        return []
+    names = ", ".join(extra[:_NAMES_SHOWN]) + (", ..." if len(extra) > _NAMES_SHOWN else "")
+    text = f"images that the COCO file does not list, and that are not used: {len(extra)} ({names})"
+    return [Problem(text, "warning", topic="names")]
 
 
 def _from_masks(

@@ -9,36 +9,41 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from wristseg.images import IMAGE_SUFFIXES
 
 __all__ = ["frame_stem", "recording_of", "source_stem"]
 
 _ROBOFLOW = re.compile(r"^(?P<stem>.+?)_(?:jpe?g|png|bmp|webp|tiff?)\.rf\.[0-9A-Za-z]+$", re.I)
+_LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?P<stem>.+)$")
 _FRAME_NUMBER = re.compile(r"[\s._-]*(?:(?:frame|image|img)[\s._-]*)?\d+$", re.I)
 
 
 def frame_stem(name: str) -> str:
     r"""Return a file name without folders (``/`` or ``\``) and without an image suffix.
 
-    Only suffixes of images are cut, so that names with dots stay whole.
+    Only suffixes of images are cut, so that names with dots stay whole. Accents are composed (NFC):
+    macOS takes them apart, and names that look the same must be the same.
 
     >>> frame_stem("run.2.final")
     'run.2.final'
     """
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    last = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
     stem, dot, suffix = last.rpartition(".")
     return stem if stem and dot + suffix.lower() in IMAGE_SUFFIXES else last
 
 
 def source_stem(name: str) -> str:
-    """Return the stem that a frame had before Roboflow renamed it.
+    """Return the stem that a frame had before Roboflow or Label Studio renamed it.
 
     >>> source_stem("demo_frame_0042_jpg.rf.0a1b2c3d.jpg")
     'demo_frame_0042'
+    >>> source_stem("0a1b2c3d-demo_frame_0042.jpg")
+    'demo_frame_0042'
     """
     stem = frame_stem(name)
-    renamed = _ROBOFLOW.match(stem)
+    renamed = _ROBOFLOW.match(stem) or _LABEL_STUDIO.match(stem)
     return renamed["stem"] if renamed else stem
 
 

@@ -25,7 +25,7 @@ class ImageAndMask:
 
     Attributes:
         stem: The image's name without suffix.
-        source: The stem before Roboflow renamed it.
+        source: The stem before an annotation tool renamed it.
         image_path: The image file.
         size_hw: Height and width of the mask, or of the image without a mask, in pixels.
         mask_path: The mask file, or None.
@@ -83,7 +83,9 @@ def _masks_by_stem(masks_dir: Path) -> tuple[dict[str, Path], list[Problem]]:
         for path in files
         if path.suffix.lower() != ".png"
     ]
-    return {path.stem: path for path in files if path.suffix.lower() == ".png"}, problems
+    return {
+        frame_stem(path.name): path for path in files if path.suffix.lower() == ".png"
+    }, problems
 
 
 def _pair(image_path: Path, mask_path: Path | None, classes: ClassTable) -> ImageAndMask:

@@ -71,6 +71,11 @@ class RunCheckpoints(Checkpoint):
         self.best_iou = -math.inf
         self.best_epoch: int | None = None
 
+    @property
+    def last(self) -> Path:
+        """The checkpoint that a stopped run goes on from, once there is one."""
+        return self._folder / LAST
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save.
 
@@ -83,7 +88,7 @@ class RunCheckpoints(Checkpoint):
         if better:
             self.best_iou, self.best_epoch = iou, trainer.current_epoch
             trainer.save_checkpoint(self._folder / BEST)
-        trainer.save_checkpoint(self._folder / LAST)
+        trainer.save_checkpoint(self.last)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value so far and the state of chance."""

@@ -121,6 +121,7 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
     uses_cuda = config.accelerator in {"auto", "gpu"} and torch.cuda.is_available()
     automatic: Literal["16-mixed", "32-true"] = "16-mixed" if uses_cuda else "32-true"
     folder = config.output_dir
+    checkpoints = RunCheckpoints(folder)
     try:
         return pl.Trainer(
             accelerator=config.accelerator,
@@ -133,8 +134,8 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
             callbacks=[
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
                 History(folder / "results.csv"),
-                TrainingProgress(console),
-                RunCheckpoints(folder),
+                TrainingProgress(console, checkpoints),
+                checkpoints,
             ],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             plugins=[AtomicCheckpointIO()],
@@ -145,7 +146,7 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"--accelerator {config.accelerator} --devices {config.devices} --strategy "
             f"{config.strategy} --precision {config.precision}: {error}"

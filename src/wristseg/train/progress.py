@@ -12,6 +12,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from wristseg.train.checkpoints import RunCheckpoints
+
 __all__ = ["TrainingProgress"]
 
 
@@ -20,10 +22,12 @@ class TrainingProgress(pl.Callback):
 
     Args:
         console: Where to write, normally stderr.
+        checkpoints: Knows what is kept when a training is interrupted.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, checkpoints: RunCheckpoints) -> None:
         self._console = console
+        self._checkpoints = checkpoints
         self._bar: Progress | None = None
         self._epoch_started = 0.0
         self._first_epoch = 0
@@ -91,12 +95,13 @@ class TrainingProgress(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Close the bar, or the terminal would stay without a cursor; say how to go on."""
-        del pl_module
+        del trainer, pl_module
         self._close()
-        if not isinstance(exception, Exception) and trainer.current_epoch > 0:
+        # Whether it is there, not a count: a signal may come right after the file did.
+        if not isinstance(exception, Exception) and self._checkpoints.last.exists():
             self._console.print(
-                f"stopped in epoch {trainer.current_epoch + 1}; the {trainer.current_epoch} before "
-                "it are kept: the same command with --resume goes on",
+                f"stopped; {self._checkpoints.last} keeps the epochs before: the same command with "
+                "--resume goes on",
                 highlight=False,
                 soft_wrap=True,
             )
