@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,9 +93,3 @@ def test_f02_counts_that_fit_no_mask_are_not_decoded(counts: list[int], message:
 def test_f02_text_that_holds_no_counts_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rle.decompress(text, max_counts=2)
-
-
-def test_examples_in_the_docstrings_hold() -> None:
-    results = doctest.testmod(rle)
-    assert results.attempted > 0
-    assert results.failed == 0
