@@ -1,7 +1,7 @@
 """Preset ``randomised``: each burst of frames has its own arm, camera, table, object and light.
 
-Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``production``. Frames of
-a burst share the look, so that textures are painted once; each has a pose of its own.
+Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``production``. Frames
+of a burst share the look, so that textures are painted once; each has a pose of its own.
 """
 
 from __future__ import annotations
