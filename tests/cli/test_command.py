@@ -72,6 +72,11 @@ def test_notes_of_an_error_are_shown(capsys):
     assert capsys.readouterr().err == "wristseg test: f.json: broken\n  while reading frame 7\n"
 
 
+def test_refusal_of_the_system_names_the_place_first(capsys):
+    run(failing(FileExistsError(17, "File exists", "out/masks")))
+    assert capsys.readouterr().err == "wristseg test: out/masks: File exists\n"
+
+
 def test_debug_shows_the_traceback():
     with pytest.raises(UsageError):
         run(failing(UsageError("a")), "--debug")

@@ -144,8 +144,9 @@ def test_class_nobody_drew_and_frame_without_a_usual_class_are_reported(clean: P
         table["annotations"] = [a for a in table["annotations"] if a["category_id"] != 3]
 
     edit_coco(clean, edit)
-    assert found(check(clean), "classes", "warning") == [
-        "cube is on no frame; a model cannot learn it"
+    assert found(check(clean), "classes", "error") == [
+        "cube is on no frame, and training would refuse that; label some, or leave the class out of"
+        " the table in dataset.yaml"
     ]
 
 
@@ -217,3 +218,11 @@ def test_f32_page_that_cannot_be_written_ends_with_3(
     (clean / "taken").write_text("")
     assert main([str(clean), "--output", str(clean / "taken/check.html")]) == 3
     assert "taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["instances_default.json", "page"])
+def test_page_never_takes_the_place_of_another_file(clean: Path, name: str) -> None:
+    before = (clean / "annotations" / "instances_default.json").read_bytes()
+    with pytest.raises(UsageError, match=r"ending in \.html"):
+        check_dataset(CheckConfig(clean, output=clean / "annotations" / name))
+    assert (clean / "annotations" / "instances_default.json").read_bytes() == before

@@ -83,3 +83,9 @@ def test_f32_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(DataError, match="out: is a file where a folder"):
         plan_outputs(sources("a.png"), tmp_path / "out" / "deeper")
+
+
+@pytest.mark.parametrize("name", ["result.avi", "result.webm", "result.bmp"])
+def test_file_in_a_format_that_cannot_be_written_is_no_folder(name):
+    with pytest.raises(UsageError, match=r"expected .*\.mp4"):
+        plan_outputs(sources("in/a.avi"), Path(name))

@@ -119,10 +119,10 @@ def test_clip_is_h264_that_players_open(tmp_path):
 
 def test_overwrite_replaces_the_folder_as_a_whole(tmp_path):
     folder = tmp_path / "set"
-    folder.mkdir()
-    (folder / "old.txt").write_text("old")
+    (folder / "exact_masks").mkdir(parents=True)
+    (folder / "origin.json").write_text("{}")
     assert main(["--output", str(folder), "--overwrite", "--frames", "1", *_SMALL]) == 0
-    assert not (folder / "old.txt").exists()
+    assert not (folder / "exact_masks").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 

@@ -41,6 +41,16 @@ def test_full_folder_is_refused_and_left_alone(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("clips", [[], ["--clips", "grasp"]])
+@pytest.mark.parametrize("mine", [["notes.txt", "origin.json"], ["annotations", "images"]])
+def test_overwrite_keeps_what_rendering_did_not_make(tmp_path, capsys, mine, clips):
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    assert main(["--output", str(tmp_path), "--overwrite", *clips]) == 2
+    assert "replaces only what this command made" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == mine
+
+
 def test_f32_folder_that_another_run_fills_meanwhile_is_left_alone(tmp_path, monkeypatch):
     from wristseg.synth import production
 

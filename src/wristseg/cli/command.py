@@ -89,11 +89,20 @@ def let_threads_sleep() -> None:
 
 
 def _report(prog: str, error: WristsegError | OSError) -> int:
-    print(f"{prog}: {error}", file=sys.stderr)
+    print(f"{prog}: {_message(error)}", file=sys.stderr)
     for note in getattr(error, "__notes__", ()):
         print(f"  {note}", file=sys.stderr)
     # What the operating system refuses (read-only folder, disk full) is a fault of the input too.
     return error.exit_code if isinstance(error, WristsegError) else 3
+
+
+def _message(error: WristsegError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror is not None:
+        # Of a failed rename the second name is the one that the user gave.
+        names = (error.filename2, error.filename)
+        place = next((str(name) for name in names if name is not None), None)
+        return error.strerror if place is None else f"{place}: {error.strerror}"
+    return str(error)
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:

@@ -28,7 +28,7 @@ from wristseg.data.check_rules import (
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import examine_labels
 from wristseg.data.split import make_split
-from wristseg.errors import DataError
+from wristseg.errors import DataError, UsageError
 
 __all__ = ["check_dataset"]
 
@@ -39,11 +39,14 @@ def check_dataset(config: CheckConfig) -> CheckReport:
     """Check a data set and write the page about it.
 
     Raises:
-        UsageError: A named folder or file is not there.
+        UsageError: A named folder or file is not there, or ``output`` is no name of a page.
         OSError: The page cannot be written.
     """
     name = config.dataset_path.resolve().name
     page = Path("outputs/check") / f"{name}.html" if config.output is None else config.output
+    # Any other name may be that of the COCO file, which the page would replace.
+    if page.suffix.lower() not in {".html", ".htm"} or page.is_dir():
+        raise UsageError(f"--output {page}: expected the name of a page, ending in .html")
     try:
         dataset, problems = examine_labels(config.dataset())
     except DataError as error:

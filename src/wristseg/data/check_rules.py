@@ -112,8 +112,11 @@ def judge_classes(facts: Sequence[FrameFacts], classes: ClassTable) -> list[Find
         without = [fact for fact in facts if fact.damage is None and fact.pixels[class_id] == 0]
         present = 1 - len(without) / max(len(facts), 1)
         if present == 0:
-            text = f"{name} is on no frame; a model cannot learn it"
-            findings.append(Finding("warning", "classes", text))
+            text = (
+                f"{name} is on no frame, and training would refuse that; label some, or leave the"
+                " class out of the table in dataset.yaml"
+            )
+            findings.append(Finding("error", "classes", text))
         elif present >= _USUAL_SHARE:
             findings += [
                 Finding(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wristseg.errors import DataError, UsageError
-from wristseg.predict.sources import Source
+from wristseg.images import IMAGE_SUFFIXES
+from wristseg.predict.sources import VIDEO_SUFFIXES, Source
 
 __all__ = ["DEFAULT_FOLDER", "OutputPlan", "Outputs", "plan_outputs"]
 
@@ -77,8 +78,8 @@ def plan_outputs(sources: Sequence[Source], output: Path | None) -> OutputPlan:
 
 
 def _names_a_file(output: Path) -> bool:
-    known = {suffix for suffixes in _OVERLAY_SUFFIXES.values() for suffix in suffixes}
-    return output.suffix.lower() in known and not output.is_dir()
+    # Also in a format that cannot be written: "result.avi" does not mean a folder.
+    return output.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not output.is_dir()
 
 
 def _plan_file(sources: Sequence[Source], output: Path) -> OutputPlan:

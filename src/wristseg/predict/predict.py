@@ -120,7 +120,8 @@ class _Run:
             path = plan.folder / "predictions.coco.json"
             self.coco.write(path, description=self.origin)
             self.written.append(path)
-        if not plan.single_file:
+        # Beside a file that was named, nothing else is written unless something is missing in it.
+        if self.problems or not plan.single_file:
             name = "predictions" if self.several else f"{plan.items[0].name}_prediction"
             path = plan.folder / f"{name}.json"
             write_json(path, self._record(sources))

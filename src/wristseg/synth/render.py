@@ -13,12 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from wristseg.errors import UsageError
-from wristseg.synth.config import RenderConfig
+from wristseg.synth.config import ClipName, RenderConfig
 from wristseg.synth.extra import require_sim
 
 __all__ = ["RenderSummary", "render"]
+
+_CLIP_NAMES = frozenset(f"{name}.mp4" for name in get_args(ClipName))
+_DATASET_NAMES = frozenset(
+    (
+        "README.md",
+        "annotations",
+        "exact_masks",
+        "excluded.json",
+        "images",
+        "origin.json",
+        "selections.json",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,21 @@ def _refuse_full_folder(config: RenderConfig) -> None:
         raise UsageError(
             f"--output {output}: the folder is not empty; choose another or add --overwrite"
         )
+    foreign = _foreign_files(config) if output.is_dir() else []
+    if foreign:
+        raise UsageError(
+            f"--output {output}: --overwrite replaces only what this command made, and "
+            f"{', '.join(foreign)} is something else; choose another folder or move it away"
+        )
+
+
+def _foreign_files(config: RenderConfig) -> list[str]:
+    """Return what lies in the output folder and was not made by rendering."""
+    names = {path.name for path in config.output.iterdir()}
+    if config.clips or not names:
+        return sorted(names - _CLIP_NAMES)
+    rendered = "origin.json" in names  # without it, it may be a data set labelled by hand
+    return sorted(names - _DATASET_NAMES) if rendered else sorted(names)
 
 
 @contextmanager
