@@ -179,7 +179,7 @@ def mutate(value: Any, rng: random.Random) -> Any:
         else:
             value[key] = mutate(value[key], rng)
         return value
-    return rng.choice(WEIRD)
+    return copy.deepcopy(rng.choice(WEIRD))  # or a later mutation could put it into itself
 
 
 @pytest.mark.timeout(120)
