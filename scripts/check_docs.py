@@ -61,8 +61,8 @@ def readme_page() -> str:
 def link_problems() -> list[str]:
     """Return the relative links of Markdown files that lead nowhere."""
     problems = []
-    folders = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")]
-    for page in folders:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")]
+    for page in pages:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
                 problems += [f"{page.relative_to(ROOT)}: link to {target} leads nowhere"]

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from wristseg.errors import DataError
 
@@ -69,6 +71,13 @@ class ClassTable:
             KeyError: The table has no order of that name.
         """
         return tuple(self.names.index(name) for name in self.draw_orders[tag])
+
+    def palette_rgb(self) -> NDArray[np.uint8]:
+        """Return (256, 3) uint8, the colour of each id: grey for 255, black for ids of no class."""
+        palette = np.zeros((256, 3), np.uint8)
+        palette[: len(self)] = self.colors_rgb
+        palette[IGNORE_INDEX] = 128
+        return palette
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and dicts, as they stand in checkpoints and ``dataset.yaml``."""

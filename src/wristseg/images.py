@@ -149,11 +149,8 @@ def write_mask(path: Path, mask: NDArray[np.uint8], classes: ClassTable) -> None
     """
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, expected (H, W) uint8")
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(classes)] = classes.colors_rgb
-    palette[IGNORE_INDEX] = 128
     picture = Image.fromarray(mask)
-    picture.putpalette(palette.tobytes())
+    picture.putpalette(classes.palette_rgb().tobytes())
     with atomic_path(path) as temporary:
         picture.save(temporary, "PNG", compress_level=1)
 

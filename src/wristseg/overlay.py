@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.classes import IGNORE_INDEX, ClassTable
+from wristseg.classes import ClassTable
 
 __all__ = ["blend", "colorize"]
 
@@ -21,10 +21,7 @@ def colorize(mask: NDArray[np.uint8], classes: ClassTable) -> NDArray[np.uint8]:
     Returns:
         (H, W, 3) uint8, RGB.
     """
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(classes)] = classes.colors_rgb
-    palette[IGNORE_INDEX] = 128
-    return palette[mask]
+    return classes.palette_rgb()[mask]
 
 
 def blend(
