@@ -27,6 +27,7 @@ def touch(path: Path) -> Path:
         ("cvat", ["annotations/instances_Train.json", "images/Train/a.jpg"], "images/Train"),
         ("roboflow", ["_annotations.coco.json", "a.jpg"], "."),
         ("salt", ["annotations.json", "images/a.jpg"], "images"),
+        ("label-studio", ["result.json", "images/0a1b2c3d-a.jpg"], "images"),
         ("masks", ["images/a.jpg", "masks/a.png"], "images"),
         ("masks", ["a.jpg", "masks/a.png"], "."),
     ],

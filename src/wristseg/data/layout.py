@@ -17,9 +17,10 @@ from wristseg.images import IMAGE_SUFFIXES
 
 __all__ = ["Kind", "Layout", "find_layout", "list_images"]
 
-Kind = Literal["cvat", "roboflow", "salt", "explicit", "masks"]
+Kind = Literal["cvat", "roboflow", "salt", "label-studio", "explicit", "masks"]
 
 _ROBOFLOW_FILE = "_annotations.coco.json"
+_LABEL_STUDIO_FILE = "result.json"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def _exports_in(folder: Path) -> Iterator[tuple[Kind, Path, Path]]:
         yield "roboflow", folder / _ROBOFLOW_FILE, folder
     if (folder / "annotations.json").exists():
         yield "salt", folder / "annotations.json", _image_folder(folder)
+    if (folder / _LABEL_STUDIO_FILE).exists():
+        yield "label-studio", folder / _LABEL_STUDIO_FILE, _image_folder(folder)
 
 
 def _image_folder(folder: Path, *, subset: str = "default") -> Path:
