@@ -80,8 +80,10 @@ def test_two_exports_in_one_folder_are_not_chosen_between(tmp_path: Path) -> Non
 
 
 def test_unknown_folder_says_what_was_looked_for(tmp_path: Path) -> None:
-    touch(tmp_path / "result.json")
-    with pytest.raises(DataError, match=r"_annotations\.coco\.json .*result\.json.*--annotations"):
+    touch(tmp_path / "coco.json")
+    with pytest.raises(
+        DataError, match=r"result\.json \(Label Studio\).*coco\.json.*--annotations"
+    ):
         find_layout(DatasetPaths(tmp_path))
 
 
