@@ -55,12 +55,12 @@ def test_the_labels_themselves_score_one(labels):
     assert result.confusion.sum() == sum(mask.size for mask in masks)
 
 
-def test_small_models_are_compared_at_their_own_size(labels):
-    contract = PreprocessContract((12, 16))
-    masks = [contract.resize_mask(labels.mask(frame)) for frame in labels.frames]
-    result = evaluate(scripted_segmenter(masks, (12, 16)), labels, labels.frames)
-    assert result.mean_iou == 1.0
-    assert result.confusion.sum() == 12 * 16 * len(masks)
+@pytest.mark.parametrize("size_hw", [(12, 16), (96, 160)])
+def test_frames_are_compared_at_the_network_s_size(labels, size_hw):
+    noise = np.random.default_rng(0).integers(0, 6, (len(labels.frames), *size_hw), np.uint8)
+    truth = [PreprocessContract(size_hw).resize_mask(labels.mask(f)) for f in labels.frames]
+    result = evaluate(scripted_segmenter(noise, size_hw), labels, labels.frames)
+    assert np.array_equal(result.confusion, confusion_matrix(noise, np.stack(truth), 6))
 
 
 def test_pooled_iou_is_not_the_mean_of_frames(labels):

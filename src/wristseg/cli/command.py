@@ -6,18 +6,19 @@ SIGINT and SIGTERM. Results go to stdout, progress and errors to stderr.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TypeVar
 
 import tyro
 
-from wristseg.errors import WristsegError
+from wristseg.errors import MissingExtraError, WristsegError
 
-__all__ = ["Terminated", "let_threads_sleep", "run_command"]
+__all__ = ["Terminated", "let_threads_sleep", "needs_extra", "run_command"]
 
 ConfigT = TypeVar("ConfigT")
 
@@ -77,6 +78,19 @@ def run_command(
         return 143
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn an import that fails inside into an error that names the extra to install.
+
+    Raises:
+        MissingExtraError: A library of that extra is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "a library", extra) from error
 
 
 def let_threads_sleep() -> None:

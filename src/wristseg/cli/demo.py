@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wristseg.cli.command import let_threads_sleep, run_command
+from wristseg.cli.command import let_threads_sleep, needs_extra, run_command
 from wristseg.configs import DemoConfig
 
 __all__ = ["main"]
@@ -23,12 +23,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg demo") -> i
 
 def _run(config: DemoConfig) -> int:
     let_threads_sleep()
-    try:
+    with needs_extra("train"):
         from wristseg.demo import demo
-    except ModuleNotFoundError as error:
-        from wristseg.errors import MissingExtraError
-
-        raise MissingExtraError(error.name or "a training library", "train") from error
 
     report = demo(config)
     print(f"report: {report}")

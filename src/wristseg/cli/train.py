@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wristseg.cli.command import let_threads_sleep, run_command
+from wristseg.cli.command import let_threads_sleep, needs_extra, run_command
 from wristseg.configs import TrainConfig
 
 if TYPE_CHECKING:
@@ -27,12 +27,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg train") -> 
 
 def _train(config: TrainConfig) -> int:
     let_threads_sleep()
-    try:
+    with needs_extra("train"):
         from wristseg.train.fit import train
-    except ModuleNotFoundError as error:
-        from wristseg.errors import MissingExtraError
-
-        raise MissingExtraError(error.name or "a training library", "train") from error
 
     from lightning.pytorch.utilities import rank_zero_only
 
@@ -45,6 +41,7 @@ def _finish(config: TrainConfig, summary: TrainSummary) -> None:
     from wristseg.data.labels import load_labels
     from wristseg.evaluate.report import ReportText, report_run
 
+    _print_summary(summary)
     labels = load_labels(config.dataset(), masks_dir=config.masks_dir)
     checkpoint = summary.best_checkpoint
     text = ReportText(
@@ -64,7 +61,8 @@ def _finish(config: TrainConfig, summary: TrainSummary) -> None:
         ),
     )
     report_run(summary.run_dir, labels, text=text)
-    _print_summary(summary)
+    print(f"report: {summary.run_dir / 'report.html'}")
+    print(f"next: wristseg predict --checkpoint {checkpoint} --input VIDEO_OR_IMAGES")
 
 
 def _print_summary(summary: TrainSummary) -> None:
@@ -81,5 +79,3 @@ def _print_summary(summary: TrainSummary) -> None:
     console.print(table)
     print(f"{summary.epochs} epochs in {summary.seconds / 60:.1f} min")
     print(f"best checkpoint: {summary.best_checkpoint}")
-    print(f"report: {summary.run_dir / 'report.html'}")
-    print(f"next: wristseg predict --checkpoint {summary.best_checkpoint} --input VIDEO_OR_IMAGES")

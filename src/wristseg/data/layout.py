@@ -145,7 +145,6 @@ def _nothing_found(folder: Path) -> str:
     seen = f" (JSON files there: {', '.join(others[:5])})" if others else ""
     return (
         "no COCO export found; looked for annotations/instances_*.json, instances_*.json (CVAT),"
-        f" {_ROBOFLOW_FILE} (Roboflow), annotations.json (SALT), {_LABEL_STUDIO_FILE} (Label Studio)"
-        f" and masks/*.png{seen}; name the"
-        f" parts with {_EXPLICIT_HINT}"
+        f" {_ROBOFLOW_FILE} (Roboflow), annotations.json (SALT), {_LABEL_STUDIO_FILE} (Label"
+        f" Studio) and masks/*.png{seen}; name the parts with {_EXPLICIT_HINT}"
     )

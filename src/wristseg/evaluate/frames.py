@@ -66,7 +66,7 @@ class Evaluation:
 def evaluate(
     segmenter: Segmenter, labels: LabelledDataset, frames: Sequence[LabelledFrame]
 ) -> Evaluation:
-    """Segment frames and count agreement at the model's size, as training's validation does.
+    """Segment frames and count agreement at the network's size, as training's validation does.
 
     Args:
         segmenter: The model.
@@ -83,11 +83,9 @@ def evaluate(
     pooled = np.zeros((num_classes, num_classes), np.int64)
     results = []
     for frame in with_progress(frames, total=len(frames), doing="validating"):
-        _, label, prediction = segment_labelled(segmenter, labels, frame)
-        contract = segmenter.info.preprocess
-        counts = confusion_matrix(
-            contract.resize_mask(prediction), contract.resize_mask(label), num_classes
-        )
+        prediction = segmenter.predict_network_ids(labels.image(frame))
+        label = segmenter.info.preprocess.resize_mask(labels.mask(frame))
+        counts = confusion_matrix(prediction, label, num_classes)
         pooled += counts
         results.append(FrameResult(frame, mean_iou(counts)))
     return Evaluation(segmenter.classes, pooled, tuple(results))

@@ -24,9 +24,9 @@ from wristseg.predict import Segmenter
 __all__ = ["ReportText", "filmstrip", "report_run"]
 
 #: Frames in each gallery; more make the page slow without showing more kinds of mistakes.
-GALLERY_FRAMES = 4
+_GALLERY_FRAMES = 4
 #: Width of one picture in a gallery row, pixels; three stand side by side.
-PICTURE_WIDTH = 320
+_PICTURE_WIDTH = 320
 
 _PLOTS = (
     (
@@ -80,7 +80,7 @@ def report_run(
     evaluation = evaluate(segmenter, labels, _validation_frames(segmenter, labels))
     render_page(
         "report.html",
-        path or run_dir / "report.html",
+        run_dir / "report.html" if path is None else path,
         title=text.title,
         lead=text.lead,
         tiles=(*_scores(evaluation), *text.tiles),
@@ -127,7 +127,7 @@ def _galleries(
     segmenter: Segmenter, labels: LabelledDataset, evaluation: Evaluation, clips: Sequence[Path]
 ) -> list[dict[str, object]]:
     ranked = evaluation.ranked()
-    count = min(GALLERY_FRAMES, max(1, len(ranked) // 2))
+    count = min(_GALLERY_FRAMES, max(1, len(ranked) // 2))
     galleries = [
         _gallery("Worst frames", ranked[:count], segmenter, labels),
         _gallery("Best frames", ranked[::-1][:count], segmenter, labels),
@@ -191,7 +191,7 @@ def _clip_gallery(clips: Sequence[Path]) -> dict[str, object]:
 
 def _shrink(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # Whole steps keep the edges of the overlay as the model drew them.
-    step = max(1, round(image_rgb.shape[1] / PICTURE_WIDTH))
+    step = max(1, round(image_rgb.shape[1] / _PICTURE_WIDTH))
     return np.ascontiguousarray(image_rgb[::step, ::step])
 
 

@@ -23,6 +23,7 @@ from wristseg.predict.video import VideoWriter
 __all__ = ["open_mask_video", "read_mask_video"]
 
 # Every frame by itself, so that one can be read without those before it.
+_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "matroska,webm"}
 _FFV1_OPTIONS = {"level": "3", "g": "1"}
 
 
@@ -50,7 +51,7 @@ def read_mask_video(path: Path | str) -> Iterator[NDArray[np.uint8]]:
     """
     path = Path(path)
     try:
-        with av.open(str(path.absolute()), options={"format_whitelist": "matroska,webm"}) as video:
+        with av.open(str(path.absolute()), options=_OPEN_OPTIONS) as video:
             codec = video.streams.video[0].codec_context if video.streams.video else None
             if codec is None or codec.name != "ffv1" or codec.pix_fmt != "gray":
                 raise DataError(path, "is no mask video (FFV1, one grey channel)")

@@ -94,6 +94,22 @@ class Segmenter:
         _check_frame(frame_rgb)
         return self._predict_rgb([frame_rgb])[0]
 
+    def predict_network_ids(self, frame_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Segment one RGB frame at the network's own size, which is what training validates.
+
+        Args:
+            frame_rgb: (H, W, 3) uint8, RGB.
+
+        Returns:
+            (h, w) uint8, class ids at ``info.preprocess.size_hw``.
+
+        Raises:
+            ValueError: The frame has another shape or type.
+        """
+        _check_frame(frame_rgb)
+        ids: NDArray[np.uint8] = self._network_ids([frame_rgb])[0]
+        return ids
+
     def predict_batch(self, frames_bgr: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         """Segment several frames in one pass of the network.
 
@@ -113,13 +129,15 @@ class Segmenter:
     def _predict_rgb(self, frames_rgb: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         if not frames_rgb:
             return []
+        return [
+            self._info.preprocess.restore_mask(mask, (frame.shape[0], frame.shape[1]))
+            for mask, frame in zip(self._network_ids(frames_rgb), frames_rgb, strict=True)
+        ]
+
+    def _network_ids(self, frames_rgb: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         contract = self._info.preprocess
         resized = np.stack([contract.resize_frame(frame) for frame in frames_rgb])
-        masks = self._backend.class_ids(contract.normalize(resized))
-        return [
-            contract.restore_mask(mask, (frame.shape[0], frame.shape[1]))
-            for mask, frame in zip(masks, frames_rgb, strict=True)
-        ]
+        return self._backend.class_ids(contract.normalize(resized))
 
 
 def _check_frame(frame: NDArray[np.uint8]) -> None:

@@ -1,4 +1,4 @@
-"""What a recording looks like, as plain data: drawn by ``presets``, put into effect by ``dress``.
+"""What a recording looks like, as plain data: drawn by ``dataset_v0`` and ``randomised``.
 
 Everything here is a frozen value that travels to the worker processes; two equal looks give equal
 pictures. Lengths are metres, angles radians, colours 0-1 RGB.

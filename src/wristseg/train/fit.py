@@ -42,7 +42,8 @@ from wristseg.train.run_folder import archive_earlier_run, hold_run_folder, writ
 
 __all__ = ["TrainSummary", "train"]
 
-#: Options that a resumed run may change: where it runs, not what it learns.
+#: Options that a resumed run may change: where files lie and on what it runs. Other devices may
+#: change the global batch; that is for the one who adds them to know.
 _FREE_ON_RESUME = frozenset(
     {
         *("dataset_path", "images", "annotations", "selections", "excluded", "masks_dir"),
