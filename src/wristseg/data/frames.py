@@ -148,8 +148,8 @@ class EpochBatches:
     """The frame keys of an epoch's batches, shuffled by (seed, epoch).
 
     Several processes share one global order: each takes its part of every global batch, so that
-    their number does not change what a step sees. A last batch of a single frame per process is
-    left out of a shuffled epoch, since batch statistics of one frame mislead.
+    their number does not change what a step sees. A last batch of a single frame is left out of a
+    shuffled epoch, since batch statistics of one frame mislead.
 
     Attributes:
         length: Number of frames.
@@ -190,7 +190,7 @@ class EpochBatches:
     def _keeps(self, rest: int) -> bool:
         if rest == 0:
             return False
-        alone = rest <= self.world_size and self.batch_size > 1 and self.length > rest
+        alone = rest == 1 and self.batch_size > 1 and self.length > 1
         return self.seed is None or not alone
 
 
