@@ -111,7 +111,7 @@ def _report(
         title="wristseg demo: from labels to masks",
         lead=(
             "A model of 0.85 million parameters, trained from the labels of "
-            f"{config.dataset_path} at 84x84 and shown here on frames it never saw."
+            f"{config.dataset_path} at 84x84."
         ),
         tiles=(
             ("epochs", str(trained.epochs)),

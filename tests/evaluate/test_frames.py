@@ -30,14 +30,14 @@ class Scripted:
         return np.stack([next(self.masks) for _ in batch])
 
 
-def scripted_segmenter(masks, size_hw, *, classes=DEFAULT_CLASSES, val=()):
+def scripted_segmenter(masks, size_hw, *, classes=DEFAULT_CLASSES, val=(), train=()):
     info = CheckpointInfo(
         path=Path("scripted"),
         legacy=False,
         classes=classes,
         preprocess=PreprocessContract(size_hw),
         num_parameters=0,
-        split={"val": val},
+        split={"train": train, "val": val},
     )
     return Segmenter(Scripted(masks), info)
 

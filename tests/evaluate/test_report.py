@@ -34,10 +34,10 @@ def run_dir(tmp_path):
     return folder
 
 
-def load_oracle(monkeypatch, labels, *, val):
+def load_oracle(monkeypatch, labels, *, val, train=()):
     """Let the report load a model that answers with the labels of the first frame."""
     mask = labels.mask(labels.frames[0])
-    segmenter = scripted_segmenter(itertools.repeat(mask), mask.shape, val=val)
+    segmenter = scripted_segmenter(itertools.repeat(mask), mask.shape, val=val, train=train)
     monkeypatch.setattr(report.Segmenter, "load", lambda path: segmenter)
 
 
@@ -50,6 +50,16 @@ def test_page_shows_the_evaluation_of_the_validation_frames(monkeypatch, labels,
     assert "<b>1.000</b><span>mean IoU (val/iou)</span>" in written
     assert f"{labels.frames[0].stem} (default), IoU 1.000" in written
     assert "http" not in written
+
+
+@pytest.mark.parametrize(("train", "said"), [([2], "1 of them have a neighbour"), ([], "see.")])
+def test_page_says_how_much_validation_resembles_training(
+    monkeypatch, labels, run_dir, train, said
+):
+    stems = [frame.stem for frame in labels.frames if frame.recording == "demo0"]
+    load_oracle(monkeypatch, labels, val=[stems[1]], train=[stems[i] for i in train])
+    report_run(run_dir, labels, text=TEXT)
+    assert said in (run_dir / "report.html").read_text(encoding="utf-8")
 
 
 def test_validation_frame_that_is_gone_is_named(monkeypatch, labels, run_dir):

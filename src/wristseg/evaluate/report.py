@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.data.labels import LabelledDataset, LabelledFrame
+from wristseg.data.split import Split, neighbours_in_train
 from wristseg.errors import DataError
 from wristseg.evaluate.frames import Evaluation, FrameResult, evaluate, segment_labelled
 from wristseg.overlay import blend
@@ -84,6 +85,7 @@ def report_run(
         title=text.title,
         lead=text.lead,
         tiles=(*_scores(evaluation), *text.tiles),
+        held_out=_held_out(segmenter, labels),
         next_steps=text.next_steps,
         class_rows=_class_rows(evaluation),
         plots=[
@@ -143,6 +145,19 @@ def _scores(evaluation: Evaluation) -> list[tuple[str, str]]:
         # Gaps between outlines are a few pixels wide and weigh as much as the table in the mean.
         (f"mean IoU without {unlabeled}", f"{np.nanmean([iou[name] for name in drawn]):.3f}"),
     ]
+
+
+def _held_out(segmenter: Segmenter, labels: LabelledDataset) -> str:
+    split = segmenter.info.split
+    val, train = tuple(split["val"]), tuple(split.get("train", ()))
+    beside = neighbours_in_train(labels.frames, Split(train, val))
+    said = f"Measured on {len(val)} validation frames that training did not see."
+    if beside == 0:
+        return said
+    return (
+        f"{said} {beside} of them have a neighbour from the same recording among the training "
+        "frames, so the figures say little about new recordings; --split-by recording does."
+    )
 
 
 def _class_rows(evaluation: Evaluation) -> list[dict[str, str]]:
