@@ -36,7 +36,6 @@ def config(tmp_path, clips):
     return DemoConfig(tmp_path / "demo", dataset_path=dataset, clips=clips, epochs=1)
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_demo_ends_in_one_page_that_stands_alone(config, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     page = demo(config).read_text(encoding="utf-8")

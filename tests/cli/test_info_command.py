@@ -12,8 +12,6 @@ from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg.artifacts import sha256_of
 from wristseg.cli.info import main
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def network():

@@ -9,8 +9,6 @@ from tests.plain_reference import randomised_network, save_plain_checkpoint
 from tests.predict.clips import cut, frame_picture, make_clip, with_moov_first
 from wristseg.cli.predict import main
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):

@@ -19,8 +19,6 @@ from wristseg.errors import CheckpointError
 from wristseg.modeling.checkpoint import load_network, read_checkpoint_info
 from wristseg.preprocess import PreprocessContract
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def network():

@@ -8,11 +8,6 @@ from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg.predict import Segmenter
 
 
-@pytest.fixture(autouse=True)
-def _small_frames(one_thread):
-    """All frames of these tests are small."""
-
-
 @pytest.fixture(scope="session")
 def plain_network():
     return randomised_network()

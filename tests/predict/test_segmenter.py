@@ -62,6 +62,11 @@ def test_frame_that_is_a_view_is_read_in_its_own_order(segmenter):
     np.testing.assert_array_equal(segmenter.predict(view), segmenter.predict(view.copy()))
 
 
+def test_missing_frame_of_an_unreadable_file_is_refused_by_name(segmenter):
+    with pytest.raises(ValueError, match="frame is NoneType"):
+        segmenter.predict(None)
+
+
 @pytest.mark.parametrize(
     "frame",
     [

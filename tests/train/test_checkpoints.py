@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+
 import pytest
 import torch
 
@@ -16,20 +19,24 @@ from wristseg.train.checkpoints import AtomicCheckpointIO, find_resume_point
 from wristseg.train.module import EfficientViTSegModule
 
 
-def test_f13_a_write_that_fails_half_way_keeps_the_old_file_and_leaves_no_other(
-    tmp_path, monkeypatch
-):
+@contextlib.contextmanager
+def files_end_at(size_bytes):
+    """Let the system refuse to write more than this into any file, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_f13_a_full_disk_keeps_the_old_file_leaves_no_other_and_is_told_by_name(tmp_path):
     path = tmp_path / "last.ckpt"
     writer = AtomicCheckpointIO()
     writer.save_checkpoint({"epoch": 1}, path)
-
-    def fill_the_disk(content, target):
-        target.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", fill_the_disk)
-    with pytest.raises(OSError, match="No space left"):
-        writer.save_checkpoint({"epoch": 2}, path)
+    with files_end_at(1000), pytest.raises(OSError, match="File too large") as refused:
+        writer.save_checkpoint({"epoch": 2, "weights": torch.zeros(10_000)}, path)
+    assert refused.value.filename == str(path)
     assert writer.load_checkpoint(path) == {"epoch": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 

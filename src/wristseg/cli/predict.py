@@ -37,7 +37,7 @@ def _run(config: PredictConfig) -> int:
     _print(summary)
     if summary.problems:
         lines = "".join(f"\n  - {problem}" for problem in summary.problems)
-        raise PartialResultError(f"{len(summary.problems)} inputs not or partly predicted:{lines}")
+        raise PartialResultError(f"done, but for {len(summary.problems)} problems:{lines}")
     return 0
 
 

@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg train") -> 
 
 
 def _train(config: TrainConfig) -> int:
+    from wristseg.data.layout import find_layout
+
+    find_layout(config.dataset())  # a wrong path is told before the seconds that torch takes
     let_threads_sleep()
     with needs_extra("train"):
         from wristseg.train.fit import train

@@ -141,6 +141,8 @@ class Segmenter:
 
 
 def _check_frame(frame: NDArray[np.uint8]) -> None:
+    if not isinstance(frame, np.ndarray):  # cv2.imread returns None for a file it cannot read
+        raise ValueError(f"frame is {type(frame).__name__}, expected (H, W, 3) uint8")
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.size == 0:
         raise ValueError(
             f"frame is {frame.shape} {frame.dtype}, expected (H, W, 3) uint8 with values 0-255"

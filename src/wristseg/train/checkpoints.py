@@ -6,6 +6,7 @@ filesystem; killed while it copied, it damaged the previous good file in 12 of 2
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,11 @@ class AtomicCheckpointIO(CheckpointIO):
             OSError: The folder cannot be written to or the disk is full; an older file stays.
         """
         assert storage_options is None
+        # Through memory, since torch.save turns a full disk into a RuntimeError about its archive.
+        archive = io.BytesIO()
+        torch.save(checkpoint, archive)
         with atomic_path(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            temporary.write_bytes(archive.getbuffer())
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
