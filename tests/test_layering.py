@@ -17,6 +17,7 @@ _BASE = {
     "configs",
     "errors",
     "images",
+    "interruption",
     "metrics",
     "overlay",
     "pages",

@@ -62,6 +62,8 @@ def test_an_option_that_cannot_work_is_one_line(arguments, wrong, tmp_path, caps
     assert not (tmp_path / "run").exists()
 
 
+# A signal may meet a finaliser, where Python drops its exception; the run must end all the same.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],

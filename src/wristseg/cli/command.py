@@ -11,20 +11,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
 from typing import TypeVar
 
 import tyro
 
 from wristseg.errors import MissingExtraError, WristsegError
+from wristseg.interruption import Terminated, signals_raise
 
-__all__ = ["Terminated", "let_threads_sleep", "needs_extra", "run_command"]
+__all__ = ["let_threads_sleep", "needs_extra", "run_command"]
 
 ConfigT = TypeVar("ConfigT")
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; raised in the main thread so that clean-up runs as for Ctrl-C."""
 
 
 def run_command(
@@ -52,16 +48,16 @@ def run_command(
     if debug:
         arguments.remove("--debug")
     description = f"{description.strip()}\n\nWith --debug, an error shows its traceback."
-    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        config = tyro.cli(
-            config_type,
-            prog=prog,
-            description=description,
-            args=arguments,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
-        return stage(config)
+        with signals_raise():
+            config = tyro.cli(
+                config_type,
+                prog=prog,
+                description=description,
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+            return stage(config)
     except BrokenPipeError:
         # The reader of our output (head, less) went away; that is no error of the command.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,8 +72,6 @@ def run_command(
     except Terminated:
         print(f"{prog}: terminated", file=sys.stderr)
         return 143
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 @contextlib.contextmanager
@@ -117,7 +111,3 @@ def _message(error: WristsegError | OSError) -> str:
         place = next((str(name) for name in names if name is not None), None)
         return error.strerror if place is None else f"{place}: {error.strerror}"
     return str(error)
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> None:
-    raise Terminated

@@ -216,8 +216,10 @@ class PrefetchLoader:
                 pending.append(pool.submit(self._frames.batch, keys))
                 if len(pending) > _BATCHES_AHEAD:
                     yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            rest = [batch.result() for batch in pending]
+        # With the pool closed: Lightning counts the batches and drops the iterator after the last,
+        # and a Ctrl-C that meets a finaliser waiting for a thread would be lost.
+        yield from rest
 
 
 def make_loader(

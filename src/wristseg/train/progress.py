@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from wristseg.interruption import raise_lost_signal
 from wristseg.train.checkpoints import RunCheckpoints
 
 __all__ = ["TrainingProgress"]
@@ -55,6 +56,13 @@ class TrainingProgress(pl.Callback):
         del pl_module
         self._epoch_started = time.monotonic()
         self._update(trainer, completed=0)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop where a signal's exception was dropped in the step before."""
+        del trainer, pl_module, batch, batch_idx
+        raise_lost_signal()
 
     def on_train_batch_end(
         self,
