@@ -108,6 +108,7 @@ def test_clips_play_to_the_end():
             stream = container.streams.video[0]
             assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
             assert (stream.width, stream.height) == (640, 480)
+            declared = stream.frames
             frames = sum(1 for _ in container.decode(video=0))
-        assert frames == stream.frames
+        assert frames == declared
         assert 3 <= frames / 30 <= 5

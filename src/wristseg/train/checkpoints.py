@@ -42,7 +42,7 @@ class AtomicCheckpointIO(CheckpointIO):
         archive = io.BytesIO()
         torch.save(checkpoint, archive)
         with atomic_path(Path(path)) as temporary:
-            temporary.write_bytes(archive.getbuffer())
+            temporary.write_bytes(archive.getvalue())
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
