@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -136,7 +135,6 @@ def test_no_opengl_is_one_line(tmp_path, monkeypatch, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_render_leaves_nothing(tmp_path, number, code):
     command = [sys.executable, "-m", "wristseg", "render", "--output", str(tmp_path / "set")]
