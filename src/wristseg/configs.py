@@ -16,6 +16,7 @@ import tyro
 from wristseg.errors import UsageError
 
 __all__ = [
+    "BenchmarkConfig",
     "CheckConfig",
     "DatasetPaths",
     "DemoConfig",
@@ -237,3 +238,24 @@ class DemoConfig:
     """Most epochs to train at 84x84."""
     lr: float = 1e-3
     """Learning rate; ten times the default recipe's, since the demo starts from random weights."""
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """Options of ``wristseg benchmark``."""
+
+    quick: bool = False
+    """A minute: few rounds, and no training."""
+    output: Path | None = None
+    """Folder of the page, plot and results.json; where not given, docs/benchmarks in a clone,
+    benchmarks_out elsewhere, and outputs/benchmark_quick with --quick."""
+    checkpoint_640: Path | None = None
+    """Model at 640x480; random weights where not given, which take as long."""
+    checkpoint_84: Path | None = None
+    """Model at 84x84; random weights where not given."""
+    dataset_path: Path = Path("data/dataset_v0")
+    """Data set whose frames are predicted, drawn and trained on."""
+    clip: Path = Path("data/clips/grasp.mp4")
+    """Video for the overlay."""
+    seed: int = 0
+    """Seed of the order in which the contestants take turns."""
