@@ -22,6 +22,7 @@ COMMANDS = {
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
     "predict": "predict masks for images, folders and videos",
+    "benchmark": "time it beside the plain script and other networks",
     "info": "tell what a model file is and where it comes from",
 }
 
@@ -52,7 +53,7 @@ def _help() -> str:
         "  wristseg predict --checkpoint outputs/efficientvit_seg/best.ckpt --input video.mp4",
         "",
         "commands:",
-        *(f"  {name:<10}{summary}" for name, summary in COMMANDS.items()),
+        *(f"  {name:<11}{summary}" for name, summary in COMMANDS.items()),
         "",
         "wristseg COMMAND --help shows a command's options; --version the version.",
     ]

@@ -1,0 +1,1 @@
+"""Stage ``wristseg benchmark``: this project beside the plain implementation and its peers."""

@@ -1,0 +1,103 @@
+"""Compare labels: what each runtime of wristseg predicts, against the plain fp32 forward pass.
+
+In: running contestants and the images of a data set. Out: the share of equal labels, and val/iou of
+both on the validation frames of the checkpoint. Called by ``benchmark.benchmark``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wristseg.benchmark.contestants import PLAIN, Contestant
+from wristseg.benchmark.plan import Plan, size_name
+from wristseg.benchmark.prediction import Running
+from wristseg.benchmark.results import Agreement, Results
+from wristseg.benchmark.workspace import Workspace
+from wristseg.metrics import confusion_matrix, mean_iou
+
+__all__ = ["measure_agreement"]
+
+Masks = dict[str, NDArray[np.uint8]]
+
+
+def measure_agreement(
+    running: Running, work: Workspace, plan: Plan, results: Results, *, done: Callable[[], object]
+) -> None:
+    """Predict the data set's images with each runtime and with the plain implementation."""
+    images = _chosen(work.images, plan.agreement_frames)
+    own = [contestant for contestant in running if contestant.family == "wristseg"]
+    for size_hw in plan.sizes_hw:
+        size = size_name(size_hw)
+        expected = _masks(running, PLAIN, work, size, images)
+        val_iou = _Validation(work, size, {path.stem for path in images})
+        plain_iou = val_iou.of(expected)
+        done()
+        for contestant in own:
+            found = _masks(running, contestant, work, size, images)
+            equal = [float((found[stem] == expected[stem]).mean()) for stem in expected]
+            results.agreements.append(
+                Agreement(
+                    contestant=contestant.name,
+                    size=size,
+                    frames=len(images),
+                    equal=float(np.mean(equal)),
+                    worst_frame=min(equal),
+                    val_iou=val_iou.of(found),
+                    plain_val_iou=plain_iou,
+                )
+            )
+            done()
+
+
+def _chosen(images: Sequence[Path], frames: int | None) -> list[Path]:
+    if frames is None or frames >= len(images):
+        return list(images)
+    return [images[i] for i in np.linspace(0, len(images) - 1, frames).astype(int)]
+
+
+def _masks(
+    running: Running, contestant: Contestant, work: Workspace, size: str, images: Sequence[Path]
+) -> Masks:
+    path = work.scratch / "labels.npz"
+    names = [str(image) for image in images]
+    running[contestant].ask("labels", size=size, images=names, output=str(path))
+    with np.load(path) as file:
+        arrays = [file[name] for name in file.files]
+    return {image.stem: mask for image, mask in zip(images, arrays, strict=True)}
+
+
+class _Validation:
+    """The labels of a checkpoint's validation frames, as far as these were predicted."""
+
+    def __init__(self, work: Workspace, size: str, stems: set[str]) -> None:
+        from wristseg.configs import DatasetPaths
+        from wristseg.data.labels import load_labels
+        from wristseg.modeling.checkpoint import read_checkpoint_info
+
+        assert work.dataset is not None
+        dataset = load_labels(DatasetPaths(work.dataset))
+        info = read_checkpoint_info(work.checkpoints[size])
+        held_out = {Path(name).stem for name in info.split.get("val", ())} or stems
+        self._contract = info.preprocess
+        self._num_classes = max(len(dataset.classes), len(info.classes))
+        self._labels = {
+            frame.stem: dataset.mask(frame)
+            for frame in dataset.frames
+            if frame.stem in held_out & stems
+        }
+
+    def of(self, masks: Masks) -> float | None:
+        """Return val/iou as training computes it: at the network's size, all frames pooled."""
+        if not self._labels:
+            return None
+        pooled = np.zeros((self._num_classes, self._num_classes), np.int64)
+        for stem, label in self._labels.items():
+            # A mask that was enlarged with nearest neighbour shrinks to what it was.
+            predicted = self._contract.resize_mask(masks[stem])
+            label = self._contract.resize_mask(label)
+            pooled += confusion_matrix(predicted, label, self._num_classes)
+        return mean_iou(pooled)

@@ -1,0 +1,194 @@
+"""Everything that a run of the benchmark found, as data; ``results.json`` is this and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from wristseg.benchmark.summary import Summary
+
+__all__ = ["Agreement", "Goal", "Load", "Prediction", "Results", "Work"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Time of predicting a frame, as one contestant does it with a model of one size.
+
+    Attributes:
+        contestant: Its name.
+        label: Its name in tables.
+        size: Network input that was asked for, ``640x480``.
+        input: Network input that it ran at.
+        seconds: Per frame.
+        misses: Rate in Hz to the share of frames that took longer than its period.
+        round_medians_s: Median of each round.
+    """
+
+    contestant: str
+    label: str
+    size: str
+    input: str
+    seconds: Summary
+    misses: dict[int, float]
+    round_medians_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Load:
+    """From the start of a process to the first mask, and its memory after some more.
+
+    Attributes:
+        contestant: Its name.
+        label: Its name in tables.
+        size: Network input.
+        seconds: From the start of a fresh process, files in the disk cache.
+        peak_bytes: Most memory that the process held; None where the system does not tell.
+    """
+
+    contestant: str
+    label: str
+    size: str
+    seconds: Summary
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """Time of other work, as wristseg or the plain implementation does it.
+
+    Attributes:
+        work: ``masks``, ``masks, whole process``, ``clip``, ``clip, model only`` or
+            ``training 640x480``.
+        contestant: ``wristseg`` or ``plain``.
+        unit: What ``seconds`` counts: ``frame`` or ``epoch``.
+        seconds: Per unit.
+        frames: Frames of a run, or of an epoch.
+    """
+
+    work: str
+    contestant: str
+    unit: str
+    seconds: Summary
+    frames: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the labels of one contestant are those of the plain forward pass.
+
+    Attributes:
+        contestant: Its name.
+        size: Network input.
+        frames: Frames compared.
+        equal: Share of pixels with equal labels.
+        worst_frame: The lowest share of one frame.
+        val_iou: val/iou on the checkpoint's validation frames; None without labels.
+        plain_val_iou: The same of the plain implementation.
+    """
+
+    contestant: str
+    size: str
+    frames: int
+    equal: float
+    worst_frame: float
+    val_iou: float | None
+    plain_val_iou: float | None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One row of the table of goals.
+
+    Attributes:
+        work: What is compared.
+        plain: Figure of the plain implementation, as text; empty where there is none.
+        ours: Figure of wristseg, as text.
+        value: What ``must`` and ``aim`` bound, mostly a ratio.
+        must: Bound that has to hold.
+        aim: Bound that is aimed at; None where there is none.
+        at_most: Whether the bounds are upper ones.
+        value_text: ``value`` as text.
+        must_text: ``must`` as text.
+        aim_text: ``aim`` as text.
+        reached: Whether ``must`` holds.
+        aim_reached: Whether ``aim`` holds; None where there is none.
+    """
+
+    work: str
+    plain: str
+    ours: str
+    value: float
+    must: float
+    aim: float | None
+    at_most: bool
+    value_text: str
+    must_text: str
+    aim_text: str
+    reached: bool
+    aim_reached: bool | None
+
+
+@dataclass
+class Results:
+    """What a run found; parts that were left out are empty and named in ``notes``.
+
+    Attributes:
+        machine: What it ran on.
+        versions: Libraries by name.
+        git_commit: Commit of the code.
+        started: When, ISO 8601 with the offset from UTC.
+        seconds: How long all of it took.
+        options: Options of the command and amounts of the plan.
+        weights: Size to what its weights are.
+        runtime: Size to the runtime that wristseg picked.
+        gemm_gflops: Library to the best rate of a float32 matrix product.
+        gmacs: Size to 10^9 multiplications of one forward pass.
+        predictions: Time per frame.
+        loads: Time to the first mask and memory.
+        works: Masks, clips, trainings.
+        masks_identical: Whether both ways drew the same masks; None if not compared.
+        agreements: Labels compared with the plain forward pass.
+        goals: The table of goals.
+        notes: What was left out, and why.
+    """
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    git_commit: str | None
+    started: str
+    options: dict[str, Any]
+    seconds: float = 0.0
+    weights: dict[str, str] = field(default_factory=dict)
+    runtime: dict[str, str] = field(default_factory=dict)
+    gemm_gflops: dict[str, float] = field(default_factory=dict)
+    gmacs: dict[str, float] = field(default_factory=dict)
+    predictions: list[Prediction] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+    masks_identical: bool | None = None
+    agreements: list[Agreement] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def prediction(self, contestant: str, size: str) -> Prediction | None:
+        """Return the timing of one contestant at one size, where there is one."""
+        found = (p for p in self.predictions if (p.contestant, p.size) == (contestant, size))
+        return next(found, None)
+
+    def load(self, contestant: str, size: str) -> Load | None:
+        """Return the loading time of one contestant at one size, where there is one."""
+        return next((x for x in self.loads if (x.contestant, x.size) == (contestant, size)), None)
+
+    def work(self, work: str, contestant: str) -> Work | None:
+        """Return the timing of other work, where there is one."""
+        return next((x for x in self.works if (x.work, x.contestant) == (work, contestant)), None)
+
+    @property
+    def gemm_peak(self) -> float | None:
+        """The best rate of a float32 matrix product in this run, GFLOP/s."""
+        return max(self.gemm_gflops.values(), default=None)
+
+    def floor_s(self, size: str) -> float | None:
+        """Return the seconds that the network's multiplications take at the measured peak."""
+        peak = self.gemm_peak
+        return None if peak is None or size not in self.gmacs else 2 * self.gmacs[size] / peak
