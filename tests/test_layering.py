@@ -19,8 +19,11 @@ _BASE = {
     "images",
     "interruption",
     "metrics",
+    "model_info",
+    "onnx_file",
     "overlay",
     "pages",
+    "pipeline",
     "preprocess",
     "rle",
 }

@@ -13,7 +13,7 @@ from wristseg.data.labels import load_labels
 from wristseg.errors import DataError
 from wristseg.evaluate.frames import evaluate
 from wristseg.metrics import confusion_matrix, mean_iou
-from wristseg.modeling.checkpoint import CheckpointInfo
+from wristseg.model_info import ModelInfo
 from wristseg.predict import Segmenter
 from wristseg.preprocess import PreprocessContract
 
@@ -31,7 +31,7 @@ class Scripted:
 
 
 def scripted_segmenter(masks, size_hw, *, classes=DEFAULT_CLASSES, val=(), train=()):
-    info = CheckpointInfo(
+    info = ModelInfo(
         path=Path("scripted"),
         legacy=False,
         classes=classes,

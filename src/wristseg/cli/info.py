@@ -17,7 +17,7 @@ from wristseg.cli.command import run_command
 from wristseg.configs import InfoConfig
 
 if TYPE_CHECKING:
-    from wristseg.modeling.checkpoint import CheckpointInfo
+    from wristseg.model_info import ModelInfo
 
 __all__ = ["main"]
 
@@ -46,7 +46,7 @@ def _run(config: InfoConfig) -> int:
     return 0
 
 
-def _facts(info: CheckpointInfo, sha256: str) -> dict[str, Any]:
+def _facts(info: ModelInfo, sha256: str) -> dict[str, Any]:
     return {
         "file": info.path,
         "sha256": sha256,

@@ -3,14 +3,12 @@
 Comes in: a ``.ckpt`` of ``wristseg train``, or of the plain Lightning script that came before it
 (same names in ``state_dict``; no ``wristseg`` entry, so classes and sizes come from its
 hyper-parameters). Goes out: a :class:`SegmentationNetwork` with these weights and a
-:class:`CheckpointInfo`. Called by prediction, ``wristseg info`` and ``train --pretrained PATH``.
+``ModelInfo``. Called by prediction, ``wristseg info`` and ``train --pretrained PATH``.
 """
 
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,12 @@ from torch import Tensor
 
 from wristseg.classes import DEFAULT_CLASSES, IGNORE_INDEX, ClassTable
 from wristseg.errors import CheckpointError, DataError
+from wristseg.model_info import ModelInfo
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.modeling.safe_load import load_untrusted
 from wristseg.preprocess import PreprocessContract
 
-__all__ = ["FORMAT_VERSION", "CheckpointInfo", "load_network", "read_checkpoint_info"]
+__all__ = ["FORMAT_VERSION", "load_network", "read_checkpoint_info"]
 
 #: Version of the ``wristseg`` entry that this code writes and reads.
 FORMAT_VERSION = 1
@@ -34,50 +33,9 @@ _MAX_SIDE = 16384
 _LISTED = 5  # names per kind of difference in a message
 
 
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a checkpoint says about itself; None or empty where it does not say.
-
-    Attributes:
-        path: The file.
-        legacy: True for a file of the plain script, which says less.
-        classes: Class table of the masks.
-        preprocess: What happens to a frame before the network.
-        num_parameters: Learned numbers in the network.
-        weights_source: Where the start weights came from.
-        dataset_sha256: Hash of the data it was trained on.
-        split: ``train`` and ``val`` to the frames of each side.
-        git_commit: Commit of the code that trained it.
-        versions: Libraries by name.
-        metrics: Validation metrics of this epoch.
-        config: Options of the training run.
-        observation: What a policy sees of the masks.
-        epoch: Epoch of these weights, counted from 0.
-        loss: Name of the loss.
-        seed: Seed of the training run.
-    """
-
-    path: Path
-    legacy: bool
-    classes: ClassTable
-    preprocess: PreprocessContract
-    num_parameters: int
-    weights_source: str | None = None
-    dataset_sha256: str | None = None
-    split: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    git_commit: str | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
-    observation: Mapping[str, Any] | None = None
-    epoch: int | None = None
-    loss: str | None = None
-    seed: int | None = None
-
-
 def load_network(
     path: Path | str, *, device: torch.device | str = "cpu"
-) -> tuple[SegmentationNetwork, CheckpointInfo]:
+) -> tuple[SegmentationNetwork, ModelInfo]:
     """Read a checkpoint and build its network, in evaluation mode.
 
     Args:
@@ -100,7 +58,7 @@ def load_network(
     return network.eval().to(device), info
 
 
-def read_checkpoint_info(path: Path | str) -> CheckpointInfo:
+def read_checkpoint_info(path: Path | str) -> ModelInfo:
     """Return what a checkpoint says about itself; reads and checks the weights as well.
 
     Raises:
@@ -152,7 +110,7 @@ def _check_fits(state: dict[str, Tensor], expected: dict[str, Tensor], path: Pat
         )
 
 
-def _info(content: dict[str, Any], state: dict[str, Tensor], path: Path) -> CheckpointInfo:
+def _info(content: dict[str, Any], state: dict[str, Tensor], path: Path) -> ModelInfo:
     hyper_parameters = content.get("hyper_parameters", {})
     if not isinstance(hyper_parameters, dict):
         raise CheckpointError(f"{path}: hyper_parameters is no dict")
@@ -168,7 +126,7 @@ def _info(content: dict[str, Any], state: dict[str, Tensor], path: Path) -> Chec
     return _info_of_legacy(content, hyper_parameters, state, path)
 
 
-def _info_of_ours(content: dict[str, Any], state: dict[str, Tensor], path: Path) -> CheckpointInfo:
+def _info_of_ours(content: dict[str, Any], state: dict[str, Tensor], path: Path) -> ModelInfo:
     said = content["wristseg"]
     if not isinstance(said, dict) or said.get("format_version") != FORMAT_VERSION:
         version = said.get("format_version") if isinstance(said, dict) else type(said).__name__
@@ -182,7 +140,7 @@ def _info_of_ours(content: dict[str, Any], state: dict[str, Tensor], path: Path)
         raise CheckpointError(f"{path}: {error}") from error
     _check_class_count(len(classes), state, path)
     _check_size(preprocess.size_hw, path)
-    return CheckpointInfo(
+    return ModelInfo(
         path=path,
         legacy=False,
         classes=classes,
@@ -204,10 +162,10 @@ def _info_of_ours(content: dict[str, Any], state: dict[str, Tensor], path: Path)
 
 def _info_of_legacy(
     content: dict[str, Any], hyper_parameters: dict[str, Any], state: dict[str, Tensor], path: Path
-) -> CheckpointInfo:
+) -> ModelInfo:
     num_classes = _check_class_count(hyper_parameters.get("num_classes"), state, path)
     version = _entry(content, "pytorch-lightning_version", str, path)
-    return CheckpointInfo(
+    return ModelInfo(
         path=path,
         legacy=True,
         classes=DEFAULT_CLASSES if num_classes == len(DEFAULT_CLASSES) else _numbered(num_classes),

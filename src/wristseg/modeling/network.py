@@ -56,6 +56,10 @@ class SegmentationNetwork(nn.Module):
         Returns:
             (N, num_classes, H, W) float.
         """
+        return _enlarge(self.coarse_logits(images), images.shape[2:])  # (N, C, H, W)
+
+    def coarse_logits(self, images: Tensor) -> Tensor:
+        """Return logits before they are enlarged to the frame: (N, num_classes, H/4, W/4)."""
         features = self.backbone(images)  # (N, 16..128, H/4..H/32, W/4..W/32), finest first
         merged = self.lateral_convs[-1](features[-1])  # (N, 64, H/32, W/32)
         for lateral, feature in zip(
@@ -63,8 +67,8 @@ class SegmentationNetwork(nn.Module):
         ):
             finer = lateral(feature)
             merged = finer + _enlarge(merged, finer.shape[2:])  # one level finer: (N, 64, ...)
-        logits = self.seg_head(self.output_convs[0](merged))  # (N, C, H/4, W/4)
-        return _enlarge(logits, images.shape[2:])  # (N, C, H, W)
+        logits: Tensor = self.seg_head(self.output_convs[0](merged))
+        return logits  # (N, C, H/4, W/4)
 
 
 def _smoothing_block() -> nn.Sequential:

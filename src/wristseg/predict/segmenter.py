@@ -17,7 +17,7 @@ from wristseg.classes import ClassTable
 from wristseg.preprocess import bgr_to_rgb
 
 if TYPE_CHECKING:
-    from wristseg.modeling.checkpoint import CheckpointInfo
+    from wristseg.model_info import ModelInfo
 
 __all__ = ["Backend", "Segmenter"]
 
@@ -39,7 +39,7 @@ class Segmenter:
         info: What the model's file says: classes, preprocessing, origin.
     """
 
-    def __init__(self, backend: Backend, info: CheckpointInfo) -> None:
+    def __init__(self, backend: Backend, info: ModelInfo) -> None:
         self._backend = backend
         self._info = info
 
@@ -61,7 +61,7 @@ class Segmenter:
         return cls(*load_torch_backend(Path(path), device=device))
 
     @property
-    def info(self) -> CheckpointInfo:
+    def info(self) -> ModelInfo:
         """What the model's file says about itself."""
         return self._info
 

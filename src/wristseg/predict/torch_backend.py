@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from wristseg.errors import UsageError
-from wristseg.modeling.checkpoint import CheckpointInfo, load_network
+from wristseg.model_info import ModelInfo
+from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.network import SegmentationNetwork
 
 __all__ = ["TorchBackend", "choose_device", "load_torch_backend"]
@@ -37,7 +38,7 @@ class TorchBackend:
             return np.asarray(ids.to(torch.uint8).cpu().numpy(), np.uint8)
 
 
-def load_torch_backend(path: Path, *, device: str) -> tuple[TorchBackend, CheckpointInfo]:
+def load_torch_backend(path: Path, *, device: str) -> tuple[TorchBackend, ModelInfo]:
     """Read a checkpoint and put its network on a device.
 
     Raises:
