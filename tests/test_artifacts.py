@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
+import sys
 
 import pytest
 
 from wristseg.artifacts import (
+    FileBatch,
     atomic_path,
     git_commit,
     sha256_of,
@@ -75,3 +78,48 @@ def test_git_commit_is_that_of_the_code_wherever_a_command_is_started(tmp_path, 
     before = git_commit()
     monkeypatch.chdir(tmp_path)
     assert git_commit() == before
+
+
+def test_files_of_a_batch_appear_together(tmp_path):
+    folder = tmp_path / "new" / "masks"
+    with FileBatch(folder) as batch:
+        batch.write("a.png", b"first")
+        batch.write("b.png", b"second")
+        assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "a.png": b"first",
+        "b.png": b"second",
+    }
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_batch_that_is_stopped_leaves_what_was_there(tmp_path, error):
+    (tmp_path / "a.png").write_bytes(b"old")
+    with pytest.raises((KeyboardInterrupt, OSError)), FileBatch(tmp_path) as batch:
+        batch.write("a.png", b"new")
+        batch.write("b.png", b"new")
+        raise error
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", b"old")]
+
+
+def test_f13_full_disk_is_told_with_the_file_of_the_batch(tmp_path):
+    code = (
+        "import resource, sys; from pathlib import Path; from wristseg.artifacts import FileBatch\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with FileBatch(Path(sys.argv[1])) as batch:\n"
+        "        batch.write('a.png', bytes(999))\n"
+        "        batch.write('b.png', bytes(9999))\n"
+        "except OSError as error:\n"
+        "    print(error.filename)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+    )
+    assert done.stdout.strip() == str(tmp_path / "b.png")
+    assert list(tmp_path.iterdir()) == []

@@ -8,19 +8,23 @@ lie on another filesystem, where the last step would be a copy that can be cut s
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import platform
-import subprocess
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import wristseg
 
-__all__ = ["atomic_path", "git_commit", "sha256_of", "versions", "write_json", "write_text"]
+__all__ = [
+    "FileBatch",
+    "atomic_path",
+    "git_commit",
+    "sha256_of",
+    "versions",
+    "write_json",
+    "write_text",
+]
 
 _VERSIONED = ("torch", "timm", "lightning", "numpy", "opencv-python-headless", "pillow", "av")
 
@@ -35,7 +39,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: The folder cannot be made or written to, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = _temporary(path)
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -48,6 +52,53 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
     _fsync_folder(path.parent)
+
+
+class FileBatch:
+    """Files of one folder that get their names together, at the end of a ``with`` block.
+
+    If the block raises, none of them appears, and none is ever seen half written. Nothing is flushed
+    to the disk: this is for files that one command makes again, and whose readers notice when a
+    power cut has left them empty. 163 flushed masks take 0.08 s longer here, and seconds on an SD
+    card (docs/performance.md).
+
+    Args:
+        folder: Where the files go; it is made.
+
+    Raises:
+        OSError: The folder cannot be made or written to, or the disk is full.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pending: dict[Path, Path] = {}
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one file under a temporary name; may be called from several threads."""
+        path = self._folder / name
+        temporary = _temporary(path)
+        self._pending[temporary] = path
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+        except OSError as error:
+            error.filename = str(path)
+            raise
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        try:
+            if kind is None:
+                while self._pending:
+                    temporary, path = next(iter(self._pending.items()))
+                    temporary.replace(path)
+                    del self._pending[temporary]
+        finally:
+            for temporary in self._pending:
+                temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -63,12 +114,17 @@ def write_json(path: Path, value: Any) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    import hashlib  # loads OpenSSL; commands that hash nothing start without it
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def versions() -> dict[str, str]:
     """Return the versions of wristseg, Python and the installed libraries that shape a result."""
+    import platform
+    from importlib import metadata
+
     found = {"wristseg": wristseg.__version__, "python": platform.python_version()}
     for name in _VERSIONED:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -78,6 +134,8 @@ def versions() -> dict[str, str]:
 
 def git_commit(folder: Path = Path(__file__).parent) -> str | None:
     """Return the commit of the code in ``folder`` (with ``-dirty``), or None outside git."""
+    import subprocess
+
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(
@@ -91,6 +149,10 @@ def git_commit(folder: Path = Path(__file__).parent) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
 
 
 def _fsync_folder(folder: Path) -> None:

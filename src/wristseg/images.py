@@ -25,6 +25,7 @@ from wristseg.errors import DataError
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "encode_mask",
     "image_size_hw",
     "read_image_rgb",
     "read_mask",
@@ -51,6 +52,9 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+_PNG_FILTER_UP = 2
+_PNG_PALETTE = 3
 
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -149,10 +153,45 @@ def write_mask(path: Path, mask: NDArray[np.uint8], classes: ClassTable) -> None
     """
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, expected (H, W) uint8")
-    picture = Image.fromarray(mask)
-    picture.putpalette(classes.palette_rgb().tobytes())
+    differences = mask.copy()
+    differences[1:] -= mask[:-1]
+    content = encode_mask(differences, classes)
     with atomic_path(path) as temporary:
-        picture.save(temporary, "PNG", compress_level=1)
+        temporary.write_bytes(content)
+
+
+def encode_mask(row_differences: NDArray[np.uint8], classes: ClassTable) -> bytes:
+    """Return the bytes of a mask PNG, from each pixel minus the one above it.
+
+    Most differences of a mask are 0, and PNG knows them as its filter "Up". Compressed as runs they
+    take half the bytes and half the time of what Pillow writes, which offers no filter for palette
+    pictures (docs/performance.md). Format: https://www.w3.org/TR/png-3/.
+
+    Args:
+        row_differences: (H, W) uint8, modulo 256; the top row holds the ids themselves.
+        classes: The table whose colours viewers show.
+    """
+    height, width = row_differences.shape
+    rows = np.empty((height, width + 1), np.uint8)
+    rows[:, 0] = _PNG_FILTER_UP
+    rows[:, 1:] = row_differences
+    # Of the memory levels 8 is quickest; 9 empties larger tables and gives the same bytes.
+    deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_RLE)
+    header = struct.pack(">IIBBBBB", width, height, 8, _PNG_PALETTE, 0, 0, 0)
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            _png_chunk(b"IHDR", header),
+            _png_chunk(b"PLTE", classes.palette_rgb().tobytes()),
+            _png_chunk(b"IDAT", deflate.compress(rows.data) + deflate.flush()),
+            _png_chunk(b"IEND", b""),
+        )
+    )
+
+
+def _png_chunk(name: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(content, zlib.crc32(name))
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
 @contextmanager

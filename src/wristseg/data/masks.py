@@ -13,16 +13,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wristseg.artifacts import FileBatch
 from wristseg.classes import ClassTable
 from wristseg.configs import MasksConfig
-from wristseg.data.draw import class_planes, paint
+from wristseg.data.draw import FrameRuns, frame_runs
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
-from wristseg.data.progress import for_each
+from wristseg.data.progress import for_each, with_progress
 from wristseg.errors import DataError, UsageError
-from wristseg.images import write_mask
+from wristseg.images import encode_mask
+from wristseg.pipeline import WorkBehind
 
-__all__ = ["MasksSummary", "draw_frame", "generate_masks"]
+__all__ = ["MasksSummary", "generate_masks"]
+
+#: Drawn masks that wait to be compressed: 20 MB at 640x480.
+_MOST_WAITING = 64
 
 
 @dataclass(frozen=True)
@@ -69,18 +74,10 @@ def generate_masks(config: MasksConfig) -> MasksSummary:
         output_dir = config.dataset_path / "masks"
     _require_own_folders(dataset, output_dir, config.viz_dir)
 
-    def write(frame: LabelledFrame) -> tuple[NDArray[np.int64], int]:
-        mask, contested = draw_frame(frame, dataset.classes)
-        write_mask(output_dir / f"{frame.stem}.png", mask, dataset.classes)
-        if config.viz_dir is not None:
-            _write_overlay(config.viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
-        counts = np.bincount(mask.ravel(), minlength=len(dataset.classes))
-        return counts, int(np.count_nonzero(contested))
-
     if config.viz_dir is not None:
         _require_whole_images(dataset)
-    counted = for_each(write, dataset.frames, doing="drawing masks")
-    pixels = np.sum([counts for counts, _ in counted], axis=0)
+    drawn = _draw(dataset, output_dir, config.viz_dir)
+    pixels = np.sum([frame.pixels for frame in drawn], axis=0)
     per_order = Counter(frame.tag for frame in dataset.frames)
     return MasksSummary(
         output_dir=output_dir,
@@ -88,31 +85,65 @@ def generate_masks(config: MasksConfig) -> MasksSummary:
         excluded=dataset.excluded,
         without_annotation=dataset.without_annotation,
         pixels_per_class=dict(zip(dataset.classes.names, pixels.tolist(), strict=True)),
-        contested_pixels=sum(contested for _, contested in counted),
+        contested_pixels=sum(frame.contested for frame in drawn),
         stale=_stale(output_dir, dataset.frames),
         warnings=dataset.warnings,
     )
 
 
-def draw_frame(
-    frame: LabelledFrame, classes: ClassTable
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw a frame with COCO outlines, and compare the draw orders.
+@dataclass(frozen=True)
+class _DrawnFrame:
+    """What was counted on one frame.
 
-    Returns:
-        (H, W) uint8, class ids; and (H, W) bool, pixels that another draw order would change.
+    Attributes:
+        pixels: (C,) int64, pixels by class id.
+        contested: Pixels that another draw order would change.
     """
-    assert frame.coco is not None
-    planes = class_planes(frame.coco)
-    masks = {
-        tag: paint(planes, frame.size_hw, order_ids=classes.order_ids(tag))
-        for tag in classes.draw_orders
-    }
-    mask = masks.pop(frame.tag)
-    contested = np.zeros(frame.size_hw, np.bool_)
-    for other in masks.values():
-        contested |= mask != other
-    return mask, contested
+
+    pixels: NDArray[np.int64]
+    contested: int
+
+
+def _draw(dataset: LabelledDataset, output_dir: Path, viz_dir: Path | None) -> list[_DrawnFrame]:
+    """Write the mask of every frame, and its overlay on request.
+
+    The masks get their names together at the end, so that a run that is stopped leaves those of
+    the run before it.
+    """
+    drawn = []
+    with FileBatch(output_dir) as masks:
+
+        def write(item: tuple[str, NDArray[np.uint8]]) -> None:
+            stem, row_differences = item
+            masks.write(f"{stem}.png", encode_mask(row_differences, dataset.classes))
+
+        with WorkBehind(write, depth=_MOST_WAITING) as writer:
+            frames = dataset.frames
+            for frame in with_progress(frames, total=len(frames), doing="drawing masks"):
+                assert frame.coco is not None
+                runs = frame_runs(frame.coco)
+                ids = _paint(runs, dataset.classes)
+                writer.put((frame.stem, runs.row_differences(ids[frame.tag])))
+                drawn.append(_count(runs, ids, frame.tag, dataset.classes))
+                if viz_dir is not None:
+                    mask = runs.to_pixels(ids[frame.tag])
+                    _write_overlay(viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
+    return drawn
+
+
+def _paint(runs: FrameRuns, classes: ClassTable) -> dict[str, NDArray[np.uint8]]:
+    """Return, by tag, the class of each run in that draw order."""
+    return {tag: runs.paint(classes.order_ids(tag)) for tag in classes.draw_orders}
+
+
+def _count(
+    runs: FrameRuns, ids: dict[str, NDArray[np.uint8]], tag: str, classes: ClassTable
+) -> _DrawnFrame:
+    contested = np.zeros(runs.starts.size, np.bool_)
+    for others in ids.values():
+        contested |= others != ids[tag]
+    pixels = np.bincount(ids[tag], runs.lengths, minlength=len(classes))
+    return _DrawnFrame(pixels.astype(np.int64), int(runs.lengths[contested].sum()))
 
 
 def _require_whole_images(dataset: LabelledDataset) -> None:
