@@ -21,6 +21,7 @@ _BASE = {
     "metrics",
     "model_info",
     "onnx_file",
+    "openvino_file",
     "overlay",
     "pages",
     "pipeline",
@@ -39,6 +40,7 @@ _MAY_IMPORT = {
     "evaluate": _BASE | {"data", "predict"},
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
+    "benchmark": _BASE | {"modeling"},
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
@@ -50,8 +52,11 @@ _MAY_IMPORT = {
 #: What a part may import besides, inside a function, when it is asked to do that work.
 _MAY_IMPORT_LATER = {
     "predict": {"modeling"},
+    "export": {"modeling"},
+    "benchmark": {"data", "predict"},
     "demo": {"synth"},
     "cli": {
+        "benchmark",
         "data",
         "modeling",
         "train",

@@ -20,6 +20,7 @@ __all__ = [
     "CheckConfig",
     "DatasetPaths",
     "DemoConfig",
+    "ExportConfig",
     "InfoConfig",
     "MasksConfig",
     "PredictConfig",
@@ -212,6 +213,38 @@ class PredictConfig:
     def __post_init__(self) -> None:
         if not 0.0 <= self.alpha <= 1.0:
             raise UsageError(f"--alpha {self.alpha}: expected 0 to 1")
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Options of ``wristseg export``."""
+
+    checkpoint: Annotated[Path, tyro.conf.Positional]
+    """Model file (best.ckpt)."""
+    size: str = "camera"
+    """Frames that the exported model takes: HEIGHTxWIDTH, camera (the size of the data set's
+    images), or model (the size that the network works at)."""
+    format: Literal["onnx", "openvino"] = "onnx"
+    """One .onnx file, or OpenVINO's pair of .xml and .bin."""
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    """Number format; fp16 is for GPUs and NPUs, int8 is kept only if it is as good and faster."""
+    output: Path | None = None
+    """File to write; <checkpoint>_<height>x<width>.onnx beside the checkpoint where not given."""
+    dataset_path: Path | None = None
+    """Data set on whose validation frames masks are compared; the one of the training where not
+    given."""
+    frames: Path | None = None
+    """Compare on all images of this folder instead, without labels."""
+    color: Literal["rgb", "bgr"] = "rgb"
+    """Order of the channels in the frames that the exported model takes; bgr suits OpenCV."""
+    allow_loss: bool = False
+    """Keep a model that is worse or slower than it should be; the report says how much."""
+    overwrite: bool = False
+    """Replace the output even where it is no file of wristseg export."""
+
+    def __post_init__(self) -> None:
+        if self.dataset_path is not None and self.frames is not None:
+            raise UsageError("--dataset-path and --frames: frames come from one of them, not both")
 
 
 @dataclass(frozen=True)

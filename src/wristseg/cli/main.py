@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "look a data set over before training on it",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
+    "export": "write one file for ONNX Runtime or OpenVINO, checked against the checkpoint",
     "predict": "predict masks for images, folders and videos",
     "benchmark": "time it beside the plain script and other networks",
     "info": "tell what a model file is and where it comes from",

@@ -1,0 +1,46 @@
+"""OpenVINO's own format: a serialised ONNX model as the pair of files .xml and .bin.
+
+Called by the export stage.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from pathlib import Path
+
+from wristseg.errors import MissingExtraError
+from wristseg.model_info import ModelInfo
+from wristseg.openvino_file import INFO_KEY, seal_ir, weights_path
+
+__all__ = ["to_openvino"]
+
+
+def to_openvino(model: bytes, info: ModelInfo, *, half: bool = False) -> tuple[bytes, bytes]:
+    """Convert a model.
+
+    Args:
+        model: Serialised ONNX model, in float32 or int8.
+        info: What to write into it.
+        half: Store weights in float16. Which precision is computed in says the runtime: wristseg
+            asks for float32, a GPU plugin takes float16 by itself.
+
+    Returns:
+        The XML, with ``info`` and the hash of both files in it, and the weights.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("openvino", "openvino") from error
+
+    converted = openvino.convert_model(io.BytesIO(model))
+    converted.set_rt_info(json.dumps(info.to_dict(), allow_nan=False), [INFO_KEY])
+    with tempfile.TemporaryDirectory(prefix="wristseg-openvino-") as folder:
+        path = Path(folder) / "model.xml"
+        openvino.save_model(converted, path, compress_to_fp16=half)
+        xml, weights = path.read_bytes(), weights_path(path).read_bytes()
+    return seal_ir(xml, weights), weights
