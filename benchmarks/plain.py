@@ -1,13 +1,12 @@
 """The plain implementation: what people wrote and ran before wristseg, as the benchmark's opponent.
 
-A straightforward script over PyTorch, timm, Lightning, Pillow, torchvision and pycocotools: images
-are decoded and augmented at full size in each epoch, all four output blocks are computed, and 64
-channels are enlarged to the frame before the 1x1 head. Nothing in it is slowed down on purpose. Its
-checkpoints and wristseg's are the same to either. ``wristseg benchmark`` and the tests call it.
+A straightforward script over PyTorch, timm, Lightning, Pillow and torchvision: images are decoded
+and augmented at full size in each epoch, all four output blocks are computed, and 64 channels are
+enlarged to the frame before the 1x1 head. Nothing in it is slowed down on purpose. Its checkpoints
+and wristseg's are the same to either. ``wristseg benchmark`` and the tests call it.
 
-  python benchmarks/plain.py masks --dataset data/dataset_v0 --output masks
-  python benchmarks/plain.py train --dataset data/dataset_v0 --masks masks --split split.json \
-      --output run --epochs 2
+  python benchmarks/plain_masks.py --dataset data/dataset_v0 --output masks
+  python benchmarks/plain.py --dataset data/dataset_v0 --masks masks --split split.json --output run
 """
 
 # ruff: noqa: S311 - chance that picks an augmentation guards nothing
@@ -37,59 +36,14 @@ __all__ = [
     "EfficientViTSegModule",
     "FrameDataset",
     "SegmentationInference",
-    "generate_masks",
+    "predict_frame",
     "predict_video",
     "soft_iou_loss",
     "train",
 ]
 
-CLASSES = ("unlabeled", "background", "table", "cube", "static_finger", "moving_finger")
 COLORS = ((0, 0, 0), (86, 180, 233), (0, 158, 115), (230, 159, 0), (204, 121, 167), (240, 228, 66))
-DRAW_ORDERS = {
-    "default": ("background", "table", "cube", "static_finger", "moving_finger"),
-    "grasp": ("background", "table", "static_finger", "moving_finger", "cube"),
-}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-#: Two were as quick as none in the 640x480 training and quicker at 84x84 (two cores, measured).
-NUM_WORKERS = 2
-
-
-def generate_masks(
-    dataset: Path, output: Path, *, selections: Path | None = None, excluded: Path | None = None
-) -> int:
-    """Draw ``<output>/<stem>.png`` for each annotated frame; returns their number."""
-    from pycocotools.coco import COCO
-
-    coco = COCO(str(dataset / "annotations" / "instances_default.json"))
-    grasp, left_out = _marked(selections), _marked(excluded, label="Excluded")
-    names = {category["id"]: category["name"] for category in coco.dataset["categories"]}
-    output.mkdir(parents=True, exist_ok=True)
-    palette = [value for color in COLORS for value in color]
-    count = 0
-    for image_id in coco.getImgIds():
-        info = coco.loadImgs(image_id)[0]
-        stem = Path(info["file_name"]).stem
-        annotations = coco.loadAnns(coco.getAnnIds(imgIds=image_id))
-        if stem in left_out or not annotations:
-            continue
-        mask = np.zeros((info["height"], info["width"]), np.uint8)
-        for name in DRAW_ORDERS["grasp" if stem in grasp else "default"]:
-            for annotation in annotations:
-                if names[annotation["category_id"]] == name:
-                    mask[coco.annToMask(annotation) == 1] = CLASSES.index(name)
-        picture = Image.fromarray(mask)
-        picture.putpalette(palette)
-        picture.save(output / f"{stem}.png")
-        count += 1
-    return count
-
-
-def _marked(path: Path | None, *, label: str | None = None) -> set[str]:
-    if path is None:
-        return set()
-    marks = json.loads(path.read_text(encoding="utf-8"))["marks"]
-    return {Path(name).stem for name, found in marks.items() if label in {None, found}}
 
 
 class FrameDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -249,7 +203,7 @@ def train(
     size_hw: tuple[int, int] = (480, 640),
     batch_size: int = 4,
     epochs: int = 100,
-    num_workers: int = NUM_WORKERS,
+    num_workers: int = 2,
 ) -> None:
     """Train on ``pairs["train"]``, validate on ``pairs["val"]``; leaves TensorBoard events."""
     height, width = size_hw
@@ -274,6 +228,25 @@ def train(
     )
 
 
+@torch.no_grad()
+def predict_frame(
+    model: nn.Module,
+    frame_bgr: NDArray[np.uint8],
+    size_hw: tuple[int, int],
+    *,
+    device: str = "cpu",
+) -> NDArray[np.uint8]:
+    """Return the class ids of a (H, W, 3) uint8 frame, (H, W) uint8."""
+    height, width = frame_bgr.shape[:2]
+    image = Image.fromarray(np.ascontiguousarray(frame_bgr[:, :, ::-1]))
+    image = image.resize(size_hw[::-1], Image.Resampling.BILINEAR)
+    x = vision.normalize(vision.to_tensor(image), MEAN, STD)
+    logits = model(x[None].to(device))
+    ids = logits.argmax(dim=1)[0].cpu().numpy().astype(np.uint8)
+    mask = Image.fromarray(ids).resize((width, height), Image.Resampling.NEAREST)
+    return np.array(mask)
+
+
 class SegmentationInference:
     """A trained model: BGR frames in, class ids out."""
 
@@ -283,17 +256,9 @@ class SegmentationInference:
         self.device = device
         self.size_hw = (module.hparams["img_height"], module.hparams["img_width"])
 
-    @torch.no_grad()
     def predict(self, frame_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the class ids of a (H, W, 3) uint8 frame, (H, W) uint8."""
-        height, width = frame_bgr.shape[:2]
-        image = Image.fromarray(np.ascontiguousarray(frame_bgr[:, :, ::-1]))
-        image = image.resize(self.size_hw[::-1], Image.Resampling.BILINEAR)
-        x = vision.normalize(vision.to_tensor(image), MEAN, STD)
-        logits = self.model(x[None].to(self.device))
-        ids = logits.argmax(dim=1)[0].cpu().numpy().astype(np.uint8)
-        mask = Image.fromarray(ids).resize((width, height), Image.Resampling.NEAREST)
-        return np.array(mask)
+        return predict_frame(self.model, frame_bgr, self.size_hw, device=self.device)
 
     def visualize(
         self, frame_bgr: NDArray[np.uint8], mask: NDArray[np.uint8], alpha: float = 0.5
@@ -327,25 +292,18 @@ def predict_video(inference: SegmentationInference, path: Path, output: Path) ->
 
 
 def main() -> None:
-    """Run ``masks`` or ``train``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=("masks", "train"))
+    """Train."""
+    parser = argparse.ArgumentParser(description="Train the plain implementation.")
     parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--masks", type=Path, required=True)
+    parser.add_argument("--split", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--selections", type=Path)
-    parser.add_argument("--excluded", type=Path)
-    parser.add_argument("--masks", type=Path)
-    parser.add_argument("--split", type=Path)
     parser.add_argument("--img-height", type=int, default=480)
     parser.add_argument("--img-width", type=int, default=640)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--num-workers", type=int, default=NUM_WORKERS)
+    parser.add_argument("--num-workers", type=int, default=2)
     given = parser.parse_args()
-    if given.command == "masks":
-        marks = {"selections": given.selections, "excluded": given.excluded}
-        print(generate_masks(given.dataset, given.output, **marks), "masks")
-        return
     images = {path.stem: path for path in (given.dataset / "images" / "default").iterdir()}
     split = json.loads(given.split.read_text(encoding="utf-8"))
     pairs = {

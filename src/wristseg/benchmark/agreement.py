@@ -6,17 +6,16 @@ both on the validation frames of the checkpoint. Called by ``benchmark.benchmark
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.benchmark.contestants import PLAIN, Contestant
-from wristseg.benchmark.plan import Plan, size_name
-from wristseg.benchmark.prediction import Running
-from wristseg.benchmark.results import Agreement, Results
-from wristseg.benchmark.workspace import Workspace
+from wristseg.benchmark.contestants import PLAIN
+from wristseg.benchmark.process import ContestantProcess
+from wristseg.benchmark.results import Agreement
+from wristseg.benchmark.run import Run, Running
 from wristseg.metrics import confusion_matrix, mean_iou
 
 __all__ = ["measure_agreement"]
@@ -24,33 +23,30 @@ __all__ = ["measure_agreement"]
 Masks = dict[str, NDArray[np.uint8]]
 
 
-def measure_agreement(
-    running: Running, work: Workspace, plan: Plan, results: Results, *, done: Callable[[], object]
-) -> None:
+def measure_agreement(run: Run, running: Running) -> None:
     """Predict the data set's images with each runtime and with the plain implementation."""
-    images = _chosen(work.images, plan.agreement_frames)
+    images = _chosen(run.images, run.plan.agreement_frames)
     own = [contestant for contestant in running if contestant.family == "wristseg"]
-    for size_hw in plan.sizes_hw:
-        size = size_name(size_hw)
-        expected = _masks(running, PLAIN, work, size, images)
-        val_iou = _Validation(work, size, {path.stem for path in images})
-        plain_iou = val_iou.of(expected)
-        done()
+    for size in run.sizes:
+        expected = _masks(run, running[PLAIN], size, images)
+        validation = _Validation(run, size, {path.stem for path in images})
+        plain_iou = validation.iou(expected)
+        run.advance()
         for contestant in own:
-            found = _masks(running, contestant, work, size, images)
+            found = _masks(run, running[contestant], size, images)
             equal = [float((found[stem] == expected[stem]).mean()) for stem in expected]
-            results.agreements.append(
+            run.results.agreements.append(
                 Agreement(
                     contestant=contestant.name,
                     size=size,
                     frames=len(images),
                     equal=float(np.mean(equal)),
                     worst_frame=min(equal),
-                    val_iou=val_iou.of(found),
+                    val_iou=validation.iou(found),
                     plain_val_iou=plain_iou,
                 )
             )
-            done()
+            run.advance()
 
 
 def _chosen(images: Sequence[Path], frames: int | None) -> list[Path]:
@@ -59,12 +55,10 @@ def _chosen(images: Sequence[Path], frames: int | None) -> list[Path]:
     return [images[i] for i in np.linspace(0, len(images) - 1, frames).astype(int)]
 
 
-def _masks(
-    running: Running, contestant: Contestant, work: Workspace, size: str, images: Sequence[Path]
-) -> Masks:
-    path = work.scratch / "labels.npz"
+def _masks(run: Run, process: ContestantProcess, size: str, images: Sequence[Path]) -> Masks:
+    path = run.scratch / "labels.npz"
     names = [str(image) for image in images]
-    running[contestant].ask("labels", size=size, images=names, output=str(path))
+    process.ask("labels", size=size, images=names, output=str(path))
     with np.load(path) as file:
         arrays = [file[name] for name in file.files]
     return {image.stem: mask for image, mask in zip(images, arrays, strict=True)}
@@ -73,14 +67,14 @@ def _masks(
 class _Validation:
     """The labels of a checkpoint's validation frames, as far as these were predicted."""
 
-    def __init__(self, work: Workspace, size: str, stems: set[str]) -> None:
+    def __init__(self, run: Run, size: str, stems: set[str]) -> None:
         from wristseg.configs import DatasetPaths
         from wristseg.data.labels import load_labels
         from wristseg.modeling.checkpoint import read_checkpoint_info
 
-        assert work.dataset is not None
-        dataset = load_labels(DatasetPaths(work.dataset))
-        info = read_checkpoint_info(work.checkpoints[size])
+        assert run.dataset is not None
+        dataset = load_labels(DatasetPaths(run.dataset))
+        info = read_checkpoint_info(run.checkpoints[size])
         held_out = {Path(name).stem for name in info.split.get("val", ())} or stems
         self._contract = info.preprocess
         self._num_classes = max(len(dataset.classes), len(info.classes))
@@ -90,7 +84,7 @@ class _Validation:
             if frame.stem in held_out & stems
         }
 
-    def of(self, masks: Masks) -> float | None:
+    def iou(self, masks: Masks) -> float | None:
         """Return val/iou as training computes it: at the network's size, all frames pooled."""
         if not self._labels:
             return None
@@ -98,6 +92,6 @@ class _Validation:
         for stem, label in self._labels.items():
             # A mask that was enlarged with nearest neighbour shrinks to what it was.
             predicted = self._contract.resize_mask(masks[stem])
-            label = self._contract.resize_mask(label)
-            pooled += confusion_matrix(predicted, label, self._num_classes)
+            expected = self._contract.resize_mask(label)
+            pooled += confusion_matrix(predicted, expected, self._num_classes)
         return mean_iou(pooled)

@@ -8,40 +8,43 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from wristseg.artifacts import git_commit, write_json, write_text
 from wristseg.benchmark.agreement import measure_agreement
-from wristseg.benchmark.contestants import PLAIN, Contestant, find_plain, present
+from wristseg.benchmark.contestants import PLAIN, TOOLS, Contestant, find_plain, present
 from wristseg.benchmark.goals import find_goals
 from wristseg.benchmark.machine import describe_machine, library_versions
 from wristseg.benchmark.page import results_page
-from wristseg.benchmark.plan import FULL, QUICK, Plan, size_name
+from wristseg.benchmark.plan import FULL, QUICK, Plan
 from wristseg.benchmark.plot import draw_results
 from wristseg.benchmark.prediction import measure_loads, measure_predictions, start_all
-from wristseg.benchmark.process import ContestantError
+from wristseg.benchmark.prepare import prepare
+from wristseg.benchmark.process import ContestantError, ContestantProcess
 from wristseg.benchmark.results import Results
-from wristseg.benchmark.workspace import Workspace, prepare
-from wristseg.benchmark.works import (
-    measure_clip,
-    measure_mask_commands,
-    measure_masks,
-    measure_trainings,
-)
+from wristseg.benchmark.run import Run
+from wristseg.benchmark.training import measure_trainings
+from wristseg.benchmark.works import measure_clip, measure_mask_commands, measure_masks
 from wristseg.configs import BenchmarkConfig
 
 __all__ = ["benchmark", "output_folder"]
 
 PAGE, PLOT, DATA = "README.md", "benchmark.png", "results.json"
-
-Step = Callable[[], None]
 
 
 def benchmark(
@@ -74,8 +77,13 @@ def benchmark(
         options={name: str(value) for name, value in asdict(config).items()} | asdict(plan),
         notes=notes,
     )
-    with tempfile.TemporaryDirectory(prefix="wristseg_benchmark_") as scratch:
-        _measure(config, plan, contestants, plain, Path(scratch), results, console)
+    with (
+        tempfile.TemporaryDirectory(prefix="wristseg_benchmark_") as folder,
+        _Steps(console) as steps,
+        ContestantProcess(TOOLS, Path(folder) / "log.txt") as tools,
+    ):
+        run = Run(plan, results, config.seed, steps.advance, Path(folder), tools, plain)
+        _measure(run, config, contestants, steps)
     results.goals = find_goals(results)
     results.seconds = time.monotonic() - began
     _write(output_folder(config), results)
@@ -93,79 +101,70 @@ def output_folder(config: BenchmarkConfig) -> Path:
 
 
 def _measure(
-    config: BenchmarkConfig,
-    plan: Plan,
-    contestants: Sequence[Contestant],
-    plain: Path | None,
-    scratch: Path,
-    results: Results,
-    console: Console,
+    run: Run, config: BenchmarkConfig, contestants: Sequence[Contestant], steps: _Steps
 ) -> None:
-    sizes = [size_name(size_hw) for size_hw in plan.sizes_hw]
-    with _progress(console) as progress, ExitStack() as stack:
-        bar = _Bar(progress)
-        bar.step("preparing models", 1)
-        work = prepare(config, plan, contestants, plain=plain, scratch=scratch, results=results)
-        bar.step("starting contestants", len(contestants))
-        running, samples = start_all(stack, work, contestants, sizes, results, done=bar.advance)
+    plan, results = run.plan, run.results
+    with ExitStack() as stack:
+        steps.begin("preparing models", None)
+        prepare(run, config, contestants)
+        steps.begin("starting contestants", len(contestants))
+        running, samples = start_all(run, stack, contestants)
         if not any(contestant.family == "wristseg" for contestant in running):
             raise ContestantError(f"wristseg could not be measured: {'; '.join(results.notes)}")
-        bar.step("predicting", plan.predict_rounds * (len(running) * len(sizes) + 1))
-        measure_predictions(running, work, plan, results, seed=config.seed, done=bar.advance)
-        options = {"seed": config.seed, "done": bar.advance}
-        if work.dataset is not None and plan.masks_rounds > 0:
-            bar.step("drawing masks", plan.masks_rounds * 2)
-            measure_masks(running, work, plan, results, **options)
-        if work.clip is not None and plan.clip_rounds > 0:
-            bar.step("converting a clip", plan.clip_rounds * 3)
-            measure_clip(running, work, plan, results, **options)
-        if work.dataset is not None and PLAIN in running:
-            bar.step("comparing labels", len(sizes) * len(running))
-            measure_agreement(running, work, plan, results, done=bar.advance)
-        stack.close()  # what follows starts processes of its own, which shall be alone
-        bar.step("starting fresh processes", plan.load_rounds * (len(running) + 1) * len(sizes))
-        measure_loads(work, list(running), plan, samples, results, **options)
-        _measure_commands(work, plan, results, bar, seed=config.seed)
+        steps.begin("predicting", plan.predict_rounds * (len(running) * len(run.sizes) + 1))
+        measure_predictions(run, running)
+        if run.dataset is not None and plan.masks_rounds > 0:
+            steps.begin("drawing masks", plan.masks_rounds * 2)
+            measure_masks(run, running)
+        if run.clip is not None and plan.clip_rounds > 0:
+            steps.begin("converting a clip", plan.clip_rounds * 3)
+            measure_clip(run, running)
+        if run.dataset is not None and PLAIN in running:
+            own = sum(contestant.family == "wristseg" for contestant in running)
+            steps.begin("comparing labels", len(run.sizes) * (own + 1))
+            measure_agreement(run, running)
+    # From here on processes are started and ended by each turn; those of before are gone.
+    steps.begin("starting processes", plan.load_rounds * (len(running) + 1) * len(run.sizes))
+    measure_loads(run, list(running), samples)
+    if run.dataset is not None and plan.masks_rounds > 0:
+        steps.begin("drawing masks as a command", plan.masks_rounds * 2)
+        measure_mask_commands(run)
+    if run.dataset is not None and plan.train_rounds > 0:
+        steps.begin("training", plan.train_rounds * len(plan.trainings) * 2)
+        measure_trainings(run)
+    elif plan.train_rounds == 0:
+        results.notes.append("training: left out by --quick, an epoch of the plain one is too long")
 
 
-def _measure_commands(
-    work: Workspace, plan: Plan, results: Results, bar: _Bar, *, seed: int
-) -> None:
-    if work.dataset is None:
-        return
-    if plan.masks_rounds > 0:
-        bar.step("drawing masks as a command", plan.masks_rounds * 2)
-        measure_mask_commands(work, plan, results, seed=seed, done=bar.advance)
-    if plan.train_rounds > 0:
-        bar.step("training", plan.train_rounds * len(plan.trainings) * 2)
-        measure_trainings(work, plan, results, seed=seed, done=bar.advance)
-    else:
-        results.notes.append(
-            "training: left out by --quick; an epoch of the plain one takes minutes"
-        )
+class _Steps:
+    """Progress on stderr, a line per part of the run."""
 
+    def __init__(self, console: Console) -> None:
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(TextColumn("{task.description}"), *columns, console=console)
+        self._task: TaskID | None = None
 
-class _Bar:
-    """One line of progress per part."""
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __exit__(self, *_error: object) -> None:
+        self._finish()
+        self._progress.stop()
 
-    def step(self, name: str, total: int) -> None:
+    def begin(self, name: str, total: int | None) -> None:
+        """End the part before and begin another of so many turns."""
+        self._finish()
         self._task = self._progress.add_task(name, total=total)
 
     def advance(self) -> None:
-        self._progress.advance(self._task)
+        """Count one turn of the part that runs."""
+        if self._task is not None:
+            self._progress.advance(self._task)
 
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
+    def _finish(self) -> None:
+        if self._task is not None:
+            self._progress.stop_task(self._task)
 
 
 def _write(folder: Path, results: Results) -> None:

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import wristseg
 
-__all__ = ["AUTO", "CONTESTANTS", "PLAIN", "Contestant", "find_plain", "present"]
+__all__ = [
+    "AUTO",
+    "CONTESTANTS",
+    "PLAIN",
+    "TOOLS",
+    "Contestant",
+    "find_plain",
+    "plain_masks",
+    "present",
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,9 @@ PLAIN = Contestant(
 #: wristseg without a choice of runtime; measured where loading is.
 AUTO = Contestant("wristseg/auto", "wristseg (own choice)")
 
+#: No contestant: the process that makes files and multiplies matrices.
+TOOLS = "tools"
+
 CONTESTANTS = (
     Contestant("wristseg/torch", "wristseg, PyTorch"),
     Contestant("wristseg/onnxruntime", "wristseg, ONNX Runtime", (_ORT,)),
@@ -70,6 +82,11 @@ def find_plain() -> Path | None:
     """Return ``benchmarks/plain.py`` of the clone that this code runs from, None elsewhere."""
     path = Path(wristseg.__file__).parents[2] / "benchmarks" / "plain.py"
     return path if path.is_file() else None
+
+
+def plain_masks(plain: Path | None) -> Path | None:
+    """Return the plain implementation's script for masks, beside that for the rest."""
+    return None if plain is None else plain.with_name("plain_masks.py")
 
 
 def present(plain: Path | None) -> tuple[list[Contestant], list[str]]:

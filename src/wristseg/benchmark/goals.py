@@ -6,7 +6,7 @@ requirements for two CPU cores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from wristseg.benchmark.contestants import PLAIN
 from wristseg.benchmark.results import Goal, Results
@@ -37,7 +37,7 @@ def _predict_goals(results: Results) -> Iterator[Goal]:
         seconds = ours.seconds.median
         if plain is not None:
             work = f"predict a frame, model {size}"
-            yield _ratio(work, plain.seconds.median, seconds, must, aim, _ms)
+            yield _ratio(work, plain.seconds.median, seconds, must=must, aim=aim, text=_ms)
         floor = results.floor_s(size)
         if size == _LARGE and floor is not None:
             yield _at_most(
@@ -58,7 +58,7 @@ def _load_goals(results: Results) -> Iterator[Goal]:
     seconds = ours.seconds.median
     if plain is not None:
         work = "load to the first mask, fresh process"
-        yield _ratio(work, plain.seconds.median, seconds, 4.0, 8.0, _s)
+        yield _ratio(work, plain.seconds.median, seconds, must=4.0, aim=8.0, text=_s)
     yield _at_most("load to the first mask", _s(seconds), seconds, must=1.0, aim=None, suffix=" s")
 
 
@@ -67,7 +67,9 @@ def _clip_goals(results: Results) -> Iterator[Goal]:
     alone = results.work("clip, model only", "wristseg")
     if ours is not None and plain is not None:
         seconds = ours.seconds.median
-        yield _ratio("clip to overlay mp4", plain.seconds.median, seconds, 6.0, None, _fps)
+        yield _ratio(
+            "clip to overlay mp4", plain.seconds.median, seconds, must=6.0, aim=None, text=_fps
+        )
     if ours is not None and alone is not None:
         share = alone.seconds.median / ours.seconds.median
         yield _goal(
@@ -92,7 +94,8 @@ def _work_goals(results: Results) -> Iterator[Goal]:
     for name, work, must, aim, text in rows:
         ours, plain = results.work(name, "wristseg"), results.work(name, "plain")
         if ours is not None and plain is not None:
-            yield _ratio(work, plain.seconds.median, ours.seconds.median, must, aim, text)
+            seconds = plain.seconds.median, ours.seconds.median
+            yield _ratio(work, *seconds, must=must, aim=aim, text=text)
 
 
 def _tail_goals(results: Results) -> Iterator[Goal]:
@@ -139,9 +142,14 @@ def _own(results: Results, size: str) -> str:
 
 
 def _ratio(
-    work: str, plain_s: float, own_s: float, must: float, aim: float | None, text: object
+    work: str,
+    plain_s: float,
+    own_s: float,
+    *,
+    must: float,
+    aim: float | None,
+    text: Callable[[float], str],
 ) -> Goal:
-    assert callable(text)
     return _goal(
         work,
         plain=text(plain_s),
@@ -164,7 +172,7 @@ def _at_most(
     suffix: str = "",
     digits: int = 2,
 ) -> Goal:
-    text = "{:.%df}" % digits + suffix
+    text = f"{{:.{digits}f}}{suffix}"
     return _goal(
         work, plain="", ours=ours, value=value, must=must, aim=aim, at_most=True, text=text
     )

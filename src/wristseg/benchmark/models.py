@@ -52,8 +52,8 @@ def load_model(contestant: str, files: dict[str, str]) -> Predict:
 
 
 def load_plain(path: Path) -> ModuleType:
-    """Import the plain implementation from its file."""
-    name = "benchmarks.plain"
+    """Import a script of the plain implementation from its file."""
+    name = f"benchmarks.{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -96,6 +96,7 @@ def _onnx_ids(path: str) -> Predict:
 def _at_size(ids: Predict, size_hw: tuple[int, int]) -> Predict:
     """Wrap a model of one input size, as its users do with OpenCV."""
     import cv2
+    import numpy as np
 
     def predict(frame_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         frame_hw = frame_bgr.shape[:2]
@@ -103,6 +104,7 @@ def _at_size(ids: Predict, size_hw: tuple[int, int]) -> Predict:
         if frame_hw == size_hw:
             return ids(image)
         mask = ids(cv2.resize(image, size_hw[::-1], interpolation=cv2.INTER_LINEAR))
-        return cv2.resize(mask, frame_hw[::-1], interpolation=cv2.INTER_NEAREST)
+        full = cv2.resize(mask, frame_hw[::-1], interpolation=cv2.INTER_NEAREST)
+        return np.asarray(full, np.uint8)
 
     return predict

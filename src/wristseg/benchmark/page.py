@@ -43,7 +43,7 @@ def results_page(results: Results, *, plot: str) -> str:
         f"![Times faster than the plain implementation, and latency]({plot})",
         "## Goals",
         "\n".join(goal_lines(results)),
-        "## Prediction, a frame at a time",
+        f"## Prediction of a frame of {results.frame}",
         "\n".join(_prediction_lines(results)),
         _floor_text(results),
         "## Process start to first mask, and memory",
@@ -61,17 +61,19 @@ def results_page(results: Results, *, plot: str) -> str:
 
 
 _METHOD = """\
-- **wristseg**: `Segmenter.load(...).predict(frame)` in each runtime; "own choice" is what it picks by
-  itself on this machine. The one-time export of a checkpoint to a runtime's form is not part of any time.
-- **plain**: `benchmarks/plain.py`, the straightforward script (Pillow, eager PyTorch, Lightning) with the
-  same weights. Its loader has the number of worker processes that was quicker.
-- **smp FPN**: `smp.FPN("tu-efficientvit_b0")`; it takes multiples of 32 only, so 96x96 stands in for 84x84.
-  **LR-ASPP**: torchvision's `lraspp_mobilenet_v3_large`. Both with random weights, six classes, resize by
-  OpenCV, argmax inside the graph.
+- **wristseg**: `Segmenter.load(...).predict(frame)` in each runtime; "own choice" is what it picks
+  by itself on this machine. The one-time export of a checkpoint to a runtime's form is not timed.
+- **plain**: `benchmarks/plain.py` and `plain_masks.py`, straightforward scripts (Pillow, eager
+  PyTorch, Lightning) with the same weights. Training has as many loader processes as was quicker.
+- **smp FPN**: `smp.FPN("tu-efficientvit_b0")`; it takes multiples of 32 only, so that 96x96 stands
+  in for 84x84. **LR-ASPP**: torchvision's `lraspp_mobilenet_v3_large`. Both with random weights,
+  six classes, resize by OpenCV, scaling and argmax inside the graph.
 - A turn starts with two frames that are not timed. Percentiles are over all frames of all rounds.
 - First mask: from the start of a process, libraries and files in the disk cache, to the first mask.
   Memory is the most that the process held until ten masks later.
-- An epoch includes validation and checkpoints. The first one of a run is not timed."""
+- An epoch includes validation and checkpoints. The first one of a run is not timed.
+- Two works of `plain` end in another file than wristseg's: its overlay clip is MPEG-4 part 2, which
+  is quicker to encode than H.264, and its files are not flushed to disk before they are renamed."""
 
 
 def _origin(results: Results) -> list[str]:
@@ -93,8 +95,8 @@ def _origin(results: Results) -> list[str]:
 
 
 def _prediction_lines(results: Results) -> list[str]:
-    head = ("contestant", "input", "p50 ms", "p25-p75", "p95", "p99", "frames/s", "GMAC/s")
-    head += tuple(f"late at {rate} Hz" for rate in RATES_HZ) + ("frames",)
+    late = (f"late at {rate} Hz" for rate in RATES_HZ)
+    head = ("contestant", "input", "p50 ms", "p25-p75", "p95", "p99", "frames/s", "GMAC/s", *late)
     rows = []
     for found in sorted(results.predictions, key=lambda p: (-len(p.size), p.seconds.median)):
         spread = found.seconds
@@ -112,7 +114,7 @@ def _prediction_lines(results: Results) -> list[str]:
                 str(spread.count),
             )
         )
-    return _table(head, rows)
+    return _table((*head, "frames"), rows)
 
 
 def _floor_text(results: Results) -> str:

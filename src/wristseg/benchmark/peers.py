@@ -29,6 +29,9 @@ class PeerNetwork(nn.Module):
         family: ``smp`` or ``lraspp``.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, family: str) -> None:
         super().__init__()
         self.network = _network(family)
@@ -41,7 +44,8 @@ class PeerNetwork(nn.Module):
         logits = self.network((images - self.mean) / self.std)
         if isinstance(logits, dict):  # torchvision's segmentation models
             logits = logits["out"]
-        return logits.argmax(dim=1).to(torch.uint8)  # (N, H, W)
+        ids: Tensor = logits.argmax(dim=1).to(torch.uint8)  # (N, H, W)
+        return ids
 
 
 def write_peer(family: str, size_hw: tuple[int, int], *, weights: Path, onnx: Path | None) -> None:

@@ -76,13 +76,13 @@ FULL = Plan(
 
 QUICK = Plan(
     sizes_hw=((480, 640), (84, 84)),
-    predict_rounds=3,
-    turn_s=0.15,
+    predict_rounds=2,
+    turn_s=0.2,
     turn_frames=3,
     load_rounds=0,
     masks_rounds=1,
     clip_rounds=1,
-    clip_frames=16,
+    clip_frames=8,
     train_rounds=0,
     trainings=(),
     agreement_frames=6,

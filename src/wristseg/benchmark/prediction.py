@@ -1,151 +1,151 @@
 """Time predictions: every contestant in a process of its own, all of them in the same rounds.
 
-In: a ``Workspace``. Out: times per frame, times to the first mask, memory, and the machine's peak
-rate of a matrix product from the same rounds. Called by ``benchmark.benchmark``.
+In: a ``Run``. Out: times per frame, times to the first mask, memory, and the machine's peak rate of
+a matrix product from the same rounds. Called by ``benchmark.benchmark``.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from wristseg.benchmark.contestants import AUTO, Contestant
-from wristseg.benchmark.plan import Plan, size_name
 from wristseg.benchmark.process import ContestantError, ContestantProcess
-from wristseg.benchmark.results import Load, Prediction, Results
+from wristseg.benchmark.results import Load, Prediction
 from wristseg.benchmark.rounds import take_turns
+from wristseg.benchmark.run import Run, Running
 from wristseg.benchmark.summary import miss_shares, summarize
-from wristseg.benchmark.workspace import Workspace
 
-__all__ = ["Running", "measure_loads", "measure_predictions", "start_all"]
+__all__ = ["Samples", "measure_loads", "measure_predictions", "start_all"]
 
 #: Frames after the first mask before memory is read; by then nothing grows any more.
 _MEMORY_FRAMES = 10
 
-#: The process that multiplies matrices.
 _GEMM = "gemm"
 
-Running = dict[Contestant, ContestantProcess]
+#: Seconds from the start of a process to its first mask, and the most bytes it held.
 Sample = tuple[float, int | None]
+Samples = dict[tuple[Contestant, str], list[Sample]]
+
+#: Families whose models come from the checkpoints, and whose loading is always timed.
+_READ_CHECKPOINTS = {"wristseg", "plain"}
 
 
 def start_all(
-    stack: ExitStack,
-    work: Workspace,
-    contestants: Sequence[Contestant],
-    sizes: Sequence[str],
-    results: Results,
-    *,
-    done: Callable[[], object],
-) -> tuple[Running, dict[tuple[Contestant, str], list[Sample]]]:
+    run: Run, stack: ExitStack, contestants: Sequence[Contestant]
+) -> tuple[Running, Samples]:
     """Start the contestants one after another; one that fails is noted and left out.
+
+    Args:
+        run: The run.
+        stack: Ends the processes when it is closed.
+        contestants: Whom to start.
 
     Returns:
         Their processes, and the time to the first mask and memory at the first size.
     """
     running: Running = {}
-    samples: dict[tuple[Contestant, str], list[Sample]] = {}
-    for contestant in contestants:
-        try:
-            process = stack.enter_context(work.start(contestant))
-            samples[contestant, sizes[0]] = [_first_mask(work, process, contestant, sizes[0])]
-            for size in sizes[1:]:
-                work.load(process, contestant, size)
-            running[contestant] = process
-        except ContestantError as error:
-            results.notes.append(f"{contestant.label}: left out: {error}")
-            samples.pop((contestant, sizes[0]), None)
-        done()
+    samples: Samples = {}
+    own = [contestant for contestant in contestants if contestant.family in _READ_CHECKPOINTS]
+    peers = [contestant for contestant in contestants if contestant not in own]
+    # A quick run does not time how peers load, so two of them may do it at once.
+    at_once = 1 if run.plan.load_rounds > 0 else 2
+    for group, width in ((own, 1), (peers, at_once)):
+        with ThreadPoolExecutor(width) as pool:
+            started = pool.map(partial(_start, run, stack), group)
+            for contestant, (process, sample) in zip(group, started, strict=True):
+                if process is not None:
+                    running[contestant] = process
+                if sample is not None and width == 1:
+                    samples[contestant, run.sizes[0]] = [sample]
     return running, samples
 
 
-def measure_predictions(
-    running: Running,
-    work: Workspace,
-    plan: Plan,
-    results: Results,
-    *,
-    seed: int,
-    done: Callable[[], object],
-) -> None:
+def measure_predictions(run: Run, running: Running) -> None:
     """Time all contestants and the matrix product in rounds."""
-    sizes = [size_name(size_hw) for size_hw in plan.sizes_hw]
-    amount = {"turn_s": plan.turn_s, "least": plan.turn_frames}
+    amount = {"turn_s": run.plan.turn_s, "least": run.plan.turn_frames}
     turns: dict[str, Callable[[], Any]] = {
         f"{contestant.name} {size}": partial(process.ask, "predict", size=size, **amount)
         for contestant, process in running.items()
-        for size in sizes
+        for size in run.sizes
     }
-    with ContestantProcess(_GEMM, work.log) as multiplier:
-        counts = multiplier.ask("macs", sizes_hw=plan.sizes_hw)["gmacs"]
-        results.gmacs = dict(zip(sizes, counts, strict=True))
-        turns[_GEMM] = partial(multiplier.ask, "gemm")
-        found = take_turns(turns, rounds=plan.predict_rounds, seed=seed, done=done)
+    turns[_GEMM] = partial(run.tools.ask, "gemm")
+    rounds = run.plan.predict_rounds
+    found = take_turns(turns, rounds=rounds, seed=run.seed, done=run.advance)
     rates = found.pop(_GEMM)
-    results.gemm_gflops = {
+    run.results.gemm_gflops = {
         library: max(rate[library] for rate in rates) for library in ("torch", "numpy")
     }
     for contestant in running:
-        for size in sizes:
-            rounds = [answer["seconds"] for answer in found[f"{contestant.name} {size}"]]
-            results.predictions.append(_prediction(work, contestant, size, rounds))
+        for size in run.sizes:
+            answers = found[f"{contestant.name} {size}"]
+            seconds = [answer["seconds"] for answer in answers]
+            run.results.predictions.append(_prediction(run, contestant, size, seconds))
 
 
-def measure_loads(
-    work: Workspace,
-    contestants: Sequence[Contestant],
-    plan: Plan,
-    samples: dict[tuple[Contestant, str], list[Sample]],
-    results: Results,
-    *,
-    seed: int,
-    done: Callable[[], object],
-) -> None:
-    """Time fresh processes to their first mask, besides those that were started before."""
-    sizes = [size_name(size_hw) for size_hw in plan.sizes_hw]
+def measure_loads(run: Run, contestants: Sequence[Contestant], samples: Samples) -> None:
+    """Time fresh processes to their first mask, besides those in ``samples``."""
     pairs = {
         f"{contestant.name} {size}": (contestant, size)
         for contestant in (AUTO, *contestants)
-        for size in sizes
+        for size in run.sizes
     }
-    turns = {name: partial(_fresh, work, *pair) for name, pair in pairs.items()}
-    for name, found in take_turns(turns, rounds=plan.load_rounds, seed=seed, done=done).items():
+    turns = {name: partial(_fresh, run, *pair) for name, pair in pairs.items()}
+    rounds = run.plan.load_rounds
+    for name, found in take_turns(turns, rounds=rounds, seed=run.seed, done=run.advance).items():
         if found:
             samples.setdefault(pairs[name], []).extend(found)
     for (contestant, size), measured in samples.items():
         peaks = [peak for _, peak in measured if peak is not None]
         seconds = summarize([seconds for seconds, _ in measured])
-        results.loads.append(
+        run.results.loads.append(
             Load(contestant.name, contestant.label, size, seconds, max(peaks, default=None))
         )
 
 
-def _fresh(work: Workspace, contestant: Contestant, size: str) -> Sample:
-    with work.start(contestant) as process:
-        return _first_mask(work, process, contestant, size)
+def _start(
+    run: Run, stack: ExitStack, contestant: Contestant
+) -> tuple[ContestantProcess | None, Sample | None]:
+    """Start a contestant and load its models; None for one that fails, which is noted."""
+    first, *others = run.sizes
+    try:
+        process = stack.enter_context(run.start(contestant))
+        sample = _first_mask(run, process, contestant, first)
+        for size in others:
+            run.load(process, contestant, size)
+    except ContestantError as error:
+        run.results.notes.append(f"{contestant.label}: left out: {error}")
+        return None, None
+    finally:
+        run.advance()
+    return process, sample
 
 
-def _first_mask(
-    work: Workspace, process: ContestantProcess, contestant: Contestant, size: str
-) -> Sample:
-    work.load(process, contestant, size)
+def _fresh(run: Run, contestant: Contestant, size: str) -> Sample:
+    with run.start(contestant) as process:
+        return _first_mask(run, process, contestant, size)
+
+
+def _first_mask(run: Run, process: ContestantProcess, contestant: Contestant, size: str) -> Sample:
+    run.load(process, contestant, size)
     seconds = time.perf_counter() - process.started
     process.ask("predict", size=size, turn_s=0.0, least=_MEMORY_FRAMES)
     return seconds, process.ask("memory")["peak_bytes"]
 
 
 def _prediction(
-    work: Workspace, contestant: Contestant, size: str, rounds: Sequence[Sequence[float]]
+    run: Run, contestant: Contestant, size: str, rounds: Sequence[Sequence[float]]
 ) -> Prediction:
     seconds = [value for values in rounds for value in values]
     return Prediction(
         contestant=contestant.name,
         label=contestant.label,
         size=size,
-        input=work.input_of(contestant, size),
+        input=run.input_of(contestant, size),
         seconds=summarize(seconds),
         misses=miss_shares(seconds),
         round_medians_s=tuple(summarize(values).median for values in rounds),

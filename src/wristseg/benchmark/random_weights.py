@@ -33,6 +33,7 @@ def random_network(num_classes: int = _NUM_CLASSES, *, seed: int = 3) -> Segment
     with torch.no_grad():
         network(torch.randn(4, 3, 64, 64))
         nn.init.normal_(network.seg_head.weight, std=1.0)
+        assert network.seg_head.bias is not None
         network.seg_head.bias.zero_()
     return network.eval()
 

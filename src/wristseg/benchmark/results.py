@@ -139,6 +139,7 @@ class Results:
         started: When, ISO 8601 with the offset from UTC.
         seconds: How long all of it took.
         options: Options of the command and amounts of the plan.
+        frame: Size of the frames that are predicted.
         weights: Size to what its weights are.
         runtime: Size to the runtime that wristseg picked.
         gemm_gflops: Library to the best rate of a float32 matrix product.
@@ -158,6 +159,7 @@ class Results:
     started: str
     options: dict[str, Any]
     seconds: float = 0.0
+    frame: str = ""
     weights: dict[str, str] = field(default_factory=dict)
     runtime: dict[str, str] = field(default_factory=dict)
     gemm_gflops: dict[str, float] = field(default_factory=dict)
