@@ -95,10 +95,15 @@ def test_files_of_a_batch_appear_together(tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_batch_that_is_stopped_leaves_what_was_there(tmp_path, error):
     (tmp_path / "a.png").write_bytes(b"old")
-    with pytest.raises((KeyboardInterrupt, OSError)), FileBatch(tmp_path) as batch:
-        batch.write("a.png", b"new")
-        batch.write("b.png", b"new")
-        raise error
+
+    def stopped():
+        with FileBatch(tmp_path) as batch:
+            batch.write("a.png", b"new")
+            batch.write("b.png", b"new")
+            raise error
+
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        stopped()
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", b"old")]
 
 

@@ -1,0 +1,257 @@
+"""Predict videos and runs of images: reading before and writing behind the network.
+
+In: sources and where their results go. Out: the files, and what was made and missed. A thread
+decodes the next frames while the network works on one, another blends, encodes and writes those
+before it. Frames keep their order, and a handful of them live at a time, however long a video is.
+Called by ``predict.predict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wristseg.artifacts import atomic_path
+from wristseg.errors import DataError
+from wristseg.images import read_image_rgb, write_mask
+from wristseg.interruption import raise_lost_signal
+from wristseg.overlay import blend
+from wristseg.pipeline import ReadAhead, WorkBehind
+from wristseg.predict.coco import CocoPredictions
+from wristseg.predict.mask_video import open_mask_video
+from wristseg.predict.outputs import Outputs
+from wristseg.predict.segmenter import Segmenter
+from wristseg.predict.video import TimedFrame, VideoReader, VideoWriter
+
+__all__ = ["MediaPredictor", "Results"]
+
+# As good as "veryfast" at crf 18, at 3.4 instead of 7.9 ms of processor time per frame, in files
+# 1.3 times as large (docs/performance.md); yuv420p is what every player and browser shows.
+_H264_OPTIONS = {"crf": "21", "preset": "superfast"}
+
+#: Frames that wait between two steps: enough to smooth an odd slow one, and 2 MB at 640x480.
+_DEPTH = 2
+
+
+@dataclass
+class Results:
+    """What a run has made so far.
+
+    Attributes:
+        coco: Collects masks for a COCO file, or None.
+        written: Files written, in order.
+        problems: One line per input that was left out or only partly predicted.
+        frames: Images and video frames predicted.
+    """
+
+    coco: CocoPredictions | None
+    written: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    frames: int = 0
+
+
+@dataclass(frozen=True)
+class _Segmented:
+    """A frame and its mask on their way to the files.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        mask: (H, W) uint8, class ids.
+        pts: Time in the video's unit; None for an image.
+    """
+
+    rgb: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    pts: int | None = None
+
+
+class MediaPredictor:
+    """Predicts images and videos and writes what was asked for.
+
+    Args:
+        segmenter: The model.
+        results: Collects what is made.
+        alpha: Strength of the colours in overlays, 0 to 1.
+        save_mask: Whether to write class ids too.
+        several: Whether a bad source becomes a line of ``problems`` instead of an error.
+        origin: Text that videos keep about where they come from.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        results: Results,
+        *,
+        alpha: float,
+        save_mask: bool,
+        several: bool,
+        origin: str,
+    ) -> None:
+        self._segmenter = segmenter
+        self._results = results
+        self._alpha = alpha
+        self._save_mask = save_mask
+        self._several = several
+        self._origin = origin
+
+    def predict_images(self, jobs: Sequence[tuple[Path, Outputs]]) -> Iterator[None]:
+        """Predict images one after the other; yields after each.
+
+        Raises:
+            DataError: An image cannot be read, and there is only one source.
+        """
+
+        def write(job: tuple[Path, Outputs, _Segmented]) -> None:
+            self._write_image(*job)
+
+        with (
+            ReadAhead(_read_images(jobs), depth=_DEPTH) as images,
+            WorkBehind(write, depth=_DEPTH) as writer,
+        ):
+            for path, outputs, image in images:
+                raise_lost_signal()
+                if isinstance(image, DataError):
+                    self._miss(image)
+                else:
+                    mask = self._segmenter.predict_rgb(image)
+                    writer.put((path, outputs, _Segmented(image, mask)))
+                yield
+
+    def predict_video(
+        self, path: Path, outputs: Outputs, *, begin: Callable[[int | None], Callable[[], object]]
+    ) -> None:
+        """Predict a video.
+
+        Args:
+            path: The video.
+            outputs: Where its results go.
+            begin: Called once with the number of frames that are expected, if that is known;
+                returns what to call after each frame.
+
+        Raises:
+            DataError: No frame can be decoded, and there is only one source.
+        """
+        try:
+            with VideoReader(path) as reader, ReadAhead(reader, depth=_DEPTH) as ahead:
+                frames = iter(ahead)
+                first = next(frames, None)
+                if first is None:
+                    reason = "; ".join(reader.problems) or "the file holds no frame"
+                    raise DataError(path, f"no frame could be decoded: {reason}")
+                advance = begin(reader.declared_frames)
+                with self._video_writer(first, reader, outputs) as writer:
+                    for frame in chain([first], frames):
+                        raise_lost_signal()
+                        mask = self._segmenter.predict_rgb(frame.rgb)
+                        writer.put(_Segmented(frame.rgb, mask, frame.pts))
+                        advance()
+        except DataError as error:
+            self._miss(error)
+            return
+        # Only now are the files complete and under their names.
+        self._results.frames += reader.decoded
+        self._results.written.append(outputs.overlay)
+        if self._save_mask:
+            self._results.written.append(outputs.mask)
+        if reader.problems:
+            self._results.problems.append(f"{path}: {'; '.join(reader.problems)}")
+
+    def _miss(self, error: DataError) -> None:
+        if not self._several:
+            raise error
+        self._results.problems.append(str(error))
+
+    def _write_image(self, path: Path, outputs: Outputs, done: _Segmented) -> None:
+        with atomic_path(outputs.overlay) as temporary:
+            # Each format takes its own option and ignores the other's.
+            Image.fromarray(self._overlay(done)).save(temporary, compress_level=2, quality=95)
+        self._results.written.append(outputs.overlay)
+        if self._save_mask:
+            write_mask(outputs.mask, done.mask, self._segmenter.classes)
+            self._results.written.append(outputs.mask)
+        if self._results.coco is not None:
+            self._results.coco.add(path.name, done.mask)
+        self._results.frames += 1
+
+    @contextmanager
+    def _video_writer(
+        self, first: TimedFrame, reader: VideoReader, outputs: Outputs
+    ) -> Iterator[WorkBehind[_Segmented]]:
+        """Open the files of a video; they get their names if the block ends well."""
+        height, width = first.rgb.shape[:2]
+        numbers = count()
+        with ExitStack() as stack:
+            overlay = stack.enter_context(
+                VideoWriter(
+                    stack.enter_context(atomic_path(outputs.overlay)),
+                    (_even(height), _even(width)),
+                    codec="libx264",
+                    pixel_format="yuv420p",
+                    options=_H264_OPTIONS,
+                    comment=self._origin,
+                    fps=reader.fps,
+                    time_base=first.time_base,
+                )
+            )
+            masks = None
+            if self._save_mask:
+                temporary = stack.enter_context(atomic_path(outputs.mask))
+                names = ", ".join(self._segmenter.classes.names)
+                comment = f"grey value = class id ({names}); {self._origin}"
+                masks = stack.enter_context(
+                    open_mask_video(
+                        temporary,
+                        (height, width),
+                        fps=reader.fps,
+                        time_base=first.time_base,
+                        comment=comment,
+                    )
+                )
+
+            def write(done: _Segmented) -> None:
+                assert done.pts is not None
+                picture = _padded_to_even(self._overlay(done))
+                overlay.write(picture, done.pts, image_format="rgb24")
+                if masks is not None:
+                    masks.write(done.mask, done.pts, image_format="gray")
+                if self._results.coco is not None:
+                    self._results.coco.add(self._frame_name(outputs, next(numbers)), done.mask)
+
+            yield stack.enter_context(WorkBehind(write, depth=_DEPTH))
+
+    def _overlay(self, done: _Segmented) -> NDArray[np.uint8]:
+        return blend(done.rgb, done.mask, self._segmenter.classes, alpha=self._alpha)
+
+    def _frame_name(self, outputs: Outputs, index: int) -> str:
+        # CVAT names the frames of a video task so, and matches an imported file by these names.
+        name = f"frame_{index:06d}.PNG"
+        return f"{outputs.name}_{name}" if self._several else name
+
+
+def _read_images(
+    jobs: Sequence[tuple[Path, Outputs]],
+) -> Iterator[tuple[Path, Outputs, NDArray[np.uint8] | DataError]]:
+    for path, outputs in jobs:
+        try:
+            yield path, outputs, read_image_rgb(path)
+        except DataError as error:
+            yield path, outputs, error
+
+
+def _even(length: int) -> int:
+    return length + length % 2
+
+
+def _padded_to_even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Repeat the last row or column where needed: yuv420p halves the colours' resolution."""
+    height, width = picture.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return picture
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
