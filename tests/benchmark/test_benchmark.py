@@ -29,7 +29,7 @@ TINY = Plan(
     clip_rounds=1,
     clip_frames=3,
     train_rounds=1,
-    trainings=(TrainingWork((32, 32), 2, own_epochs=2, plain_epochs=2, plain_workers=0),),
+    trainings=(TrainingWork((32, 32), 4, own_epochs=2, plain_epochs=2, plain_workers=0),),
     agreement_frames=4,
 )
 

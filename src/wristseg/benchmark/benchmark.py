@@ -6,10 +6,10 @@ In: options, a data set, a clip and checkpoints (or random weights). Out: ``READ
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -103,37 +103,47 @@ def output_folder(config: BenchmarkConfig) -> Path:
 def _measure(
     run: Run, config: BenchmarkConfig, contestants: Sequence[Contestant], steps: _Steps
 ) -> None:
-    plan, results = run.plan, run.results
-    with ExitStack() as stack:
+    plan = run.plan
+    with contextlib.ExitStack() as stack:
         steps.begin("preparing models", None)
         prepare(run, config, contestants)
         steps.begin("starting contestants", len(contestants))
         running, samples = start_all(run, stack, contestants)
         if not any(contestant.family == "wristseg" for contestant in running):
-            raise ContestantError(f"wristseg could not be measured: {'; '.join(results.notes)}")
+            raise ContestantError(f"wristseg could not be measured: {'; '.join(run.results.notes)}")
         steps.begin("predicting", plan.predict_rounds * (len(running) * len(run.sizes) + 1))
         measure_predictions(run, running)
         if run.dataset is not None and plan.masks_rounds > 0:
-            steps.begin("drawing masks", plan.masks_rounds * 2)
-            measure_masks(run, running)
+            with _part(run, steps, "drawing masks", plan.masks_rounds * 2):
+                measure_masks(run, running)
         if run.clip is not None and plan.clip_rounds > 0:
-            steps.begin("converting a clip", plan.clip_rounds * 3)
-            measure_clip(run, running)
+            with _part(run, steps, "converting a clip", plan.clip_rounds * 3):
+                measure_clip(run, running)
         if run.dataset is not None and PLAIN in running:
             own = sum(contestant.family == "wristseg" for contestant in running)
-            steps.begin("comparing labels", len(run.sizes) * (own + 1))
-            measure_agreement(run, running)
+            with _part(run, steps, "comparing labels", len(run.sizes) * (own + 1)):
+                measure_agreement(run, running)
     # From here on processes are started and ended by each turn; those of before are gone.
     steps.begin("starting processes", plan.load_rounds * (len(running) + 1) * len(run.sizes))
     measure_loads(run, list(running), samples)
     if run.dataset is not None and plan.masks_rounds > 0:
-        steps.begin("drawing masks as a command", plan.masks_rounds * 2)
-        measure_mask_commands(run)
+        with _part(run, steps, "drawing masks as a command", plan.masks_rounds * 2):
+            measure_mask_commands(run)
     if run.dataset is not None and plan.train_rounds > 0:
-        steps.begin("training", plan.train_rounds * len(plan.trainings) * 2)
-        measure_trainings(run)
+        with _part(run, steps, "training", plan.train_rounds * len(plan.trainings) * 2):
+            measure_trainings(run)
     elif plan.train_rounds == 0:
-        results.notes.append("training: left out by --quick, an epoch of the plain one is too long")
+        run.results.notes.append("training: left out by --quick, an epoch of the plain one is long")
+
+
+@contextlib.contextmanager
+def _part(run: Run, steps: _Steps, name: str, turns: int) -> Iterator[None]:
+    """Measure one part; if it fails, the figures of the others shall not be lost."""
+    steps.begin(name, turns)
+    try:
+        yield
+    except ContestantError as error:
+        run.results.notes.append(f"{name}: left out: {error}")
 
 
 class _Steps:

@@ -40,7 +40,7 @@ def load_model(contestant: str, files: dict[str, str]) -> Predict:
     if family == "wristseg":
         from wristseg.predict import Segmenter
 
-        options = {} if engine == "torch" else {"runtime": engine}
+        options = {} if engine in {"torch", "auto"} else {"runtime": engine}
         return Segmenter.load(files["checkpoint"], device="cpu", **options).predict
     if family == "plain":
         plain = load_plain(Path(files["plain"]))

@@ -97,8 +97,9 @@ def measure_loads(run: Run, contestants: Sequence[Contestant], samples: Samples)
     turns = {name: partial(_fresh, run, *pair) for name, pair in pairs.items()}
     rounds = run.plan.load_rounds
     for name, found in take_turns(turns, rounds=rounds, seed=run.seed, done=run.advance).items():
-        if found:
-            samples.setdefault(pairs[name], []).extend(found)
+        known = [sample for sample in found if sample is not None]
+        if known:
+            samples.setdefault(pairs[name], []).extend(known)
     for (contestant, size), measured in samples.items():
         peaks = [peak for _, peak in measured if peak is not None]
         seconds = summarize([seconds for seconds, _ in measured])
@@ -125,9 +126,13 @@ def _start(
     return process, sample
 
 
-def _fresh(run: Run, contestant: Contestant, size: str) -> Sample:
-    with run.start(contestant) as process:
-        return _first_mask(run, process, contestant, size)
+def _fresh(run: Run, contestant: Contestant, size: str) -> Sample | None:
+    try:
+        with run.start(contestant) as process:
+            return _first_mask(run, process, contestant, size)
+    except ContestantError as error:
+        run.results.notes.append(f"{contestant.label}: a start failed: {error}")
+        return None
 
 
 def _first_mask(run: Run, process: ContestantProcess, contestant: Contestant, size: str) -> Sample:

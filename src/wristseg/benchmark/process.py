@@ -109,7 +109,7 @@ def run_timed(command: list[str], log: Path) -> float:
         )
         seconds = time.perf_counter() - started
     if done.returncode != 0:
-        shown = " ".join(command[1:4])
+        shown = " ".join(Path(part).name for part in command[1:4])
         raise ContestantError(f"{shown} ended with {done.returncode}: {_tail(log)}")
     return seconds
 
