@@ -17,7 +17,7 @@ from pathlib import Path
 from wristseg.errors import CheckpointError
 from wristseg.model_info import ModelInfo
 
-__all__ = ["read_sealed", "seal"]
+__all__ = ["parse_sealed", "read_sealed", "seal"]
 
 # Field numbers of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
@@ -55,11 +55,27 @@ def read_sealed(path: Path) -> tuple[bytes, ModelInfo]:
         The whole file, which is a serialised ONNX model, and what it says about itself.
 
     Raises:
-        CheckpointError: The file is damaged, of another program, too large, or refers to others.
+        CheckpointError: The file is missing, damaged, of another program, too large, or refers to
+            others.
     """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
     if path.stat().st_size > _MAX_BYTES:
         raise CheckpointError(f"{path}: larger than {_MAX_BYTES // 1024**2} MB, no model of ours")
     content = path.read_bytes()
+    return content, parse_sealed(content, path)
+
+
+def parse_sealed(content: bytes, path: Path) -> ModelInfo:
+    """Check a file that ``seal`` made and return what it says about itself.
+
+    Args:
+        content: The whole file.
+        path: Its name, for messages and for the result.
+
+    Raises:
+        CheckpointError: As for :func:`read_sealed`, but for its size.
+    """
     tail = len(_metadata(_HASH_KEY, "0" * 64))
     body, sealed = content[:-tail], content[-tail:]
     if not sealed.startswith(_metadata(_HASH_KEY, "0" * 64)[:-64]):
@@ -73,7 +89,7 @@ def read_sealed(path: Path) -> tuple[bytes, ModelInfo]:
         raise CheckpointError(f"{path}: {_NOT_OURS}: {error}") from error
     if not isinstance(said, dict):
         raise CheckpointError(f"{path}: {_NOT_OURS}")
-    return content, ModelInfo.from_dict(said, path=path)
+    return ModelInfo.from_dict(said, path=path)
 
 
 def _refuse_outside_data(model: bytes) -> None:

@@ -77,7 +77,7 @@ def report_run(
         CheckpointError: The run's checkpoint cannot be read.
         DataError: A validation frame is no longer in the data set.
     """
-    segmenter = Segmenter.load(run_dir / "best.ckpt")
+    segmenter = Segmenter.load(run_dir / "best.ckpt", runtime="torch")
     evaluation = evaluate(segmenter, labels, _validation_frames(segmenter, labels))
     render_page(
         "report.html",

@@ -96,37 +96,36 @@ class _SoftIoU(torch.autograd.Function):
         """Return the loss; keep probabilities and slopes."""
         num_classes = logits.shape[1]
         logits = logits.contiguous()  # the softmax over strided channels is 20 times slower
-        sums = logits.new_zeros(3, num_classes)  # intersection, predicted, labelled
-        probabilities = []
+        intersection, predicted = logits.new_zeros(2, num_classes)
+        kept = []
         for chunk in _chunks(logits, labels):
-            full = enlarge_logits(logits[chunk], labels.shape[1:])
             counted = labels[chunk] != IGNORE_INDEX  # (n, H, W)
-            # Zero where ignored: such a pixel then adds nothing to any sum or gradient.
-            p = full.softmax(dim=1).mul_(counted.unsqueeze(1))  # (n, C, H, W)
-            of_true_class = p.gather(1, _ids(labels[chunk])).squeeze(1)
-            sums[0] += _sum_by_class(of_true_class, labels[chunk], num_classes)
-            sums[1] += p.sum(dim=(0, 2, 3))
-            sums[2] += _sum_by_class(counted.to(p.dtype), labels[chunk], num_classes)
-            probabilities.append(p)
-        intersection, predicted, labelled = sums
+            ids = torch.where(counted, labels[chunk], 0).long().unsqueeze(1)  # (n, 1, H, W)
+            p = enlarge_logits(logits[chunk], labels.shape[1:]).softmax(dim=1)  # (n, C, H, W)
+            if not counted.all():
+                p.mul_(counted.unsqueeze(1))  # an ignored pixel adds to no sum and no gradient
+            of_label = p.gather(1, ids)
+            intersection += _sum_by_class(of_label, ids, num_classes)
+            predicted += p.sum(dim=(0, 2, 3))
+            kept += [ids, p, of_label]
+        labelled = torch.bincount(labels.flatten(), minlength=IGNORE_INDEX + 1)[:num_classes]
         union = predicted + labelled - intersection + _EPSILON
         iou = (intersection + _EPSILON) / union
         ctx.slopes = torch.stack([-(1 + iou) / union, iou / union]) / num_classes  # (2, C): a, b
-        ctx.save_for_backward(labels, *probabilities)
+        ctx.save_for_backward(*kept)
         ctx.coarse_hw = logits.shape[2:]
         return 1 - iou.mean()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         """Return the gradient of the logits."""
-        labels, *probabilities = ctx.saved_tensors
-        of_hit, of_any = ctx.slopes * grads[0]
+        kept = ctx.saved_tensors
+        if_label, if_any = ctx.slopes * grads[0]
         pieces = []
-        for chunk, p in zip(_chunks(probabilities[0], labels), probabilities, strict=True):
-            ids = _ids(labels[chunk])  # (n, 1, H, W)
-            hit = p.gather(1, ids) * of_hit[ids]
-            slope = torch.einsum("nchw,c->nhw", p, of_any).unsqueeze(1).add_(hit)
-            grad = (of_any.view(1, -1, 1, 1) - slope).mul_(p).scatter_add_(1, ids, hit)
+        for ids, p, of_label in zip(kept[::3], kept[1::3], kept[2::3], strict=True):
+            hit = if_label.index_select(0, ids.flatten()).view_as(ids).mul_(of_label)
+            slope = torch.einsum("nchw,c->nhw", p, if_any).unsqueeze(1).add_(hit)
+            grad = torch.sub(if_any.view(1, -1, 1, 1), slope).mul_(p).scatter_add_(1, ids, hit)
             pieces.append(_shrink_gradient(grad, ctx.coarse_hw))
         return torch.cat(pieces), None
 
@@ -137,19 +136,16 @@ def _chunks(maps: Tensor, labels: Tensor) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, len(labels), step))
 
 
-def _ids(labels: Tensor) -> Tensor:
-    """Return (n, 1, H, W) int64, class ids, 0 for pixels that are ignored."""
-    return torch.where(labels == IGNORE_INDEX, 0, labels).long().unsqueeze(1)
+def _sum_by_class(values: Tensor, ids: Tensor, num_classes: int) -> Tensor:
+    """Return (C,), the sum of (n, 1, H, W) values over the pixels of each class.
 
-
-def _sum_by_class(values: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Return (C,), the sum of (n, H, W) values over the pixels of each class.
-
-    Row by row first: float32 stops counting at 2^24, which is 55 frames of 640x480.
+    Row by row first: a float32 that counts pixels one by one stops at 2^24.
     """
-    rows = values.flatten(0, 1)  # (n * H, W)
-    by_row = values.new_zeros(len(rows), num_classes)
-    return by_row.scatter_add_(1, _ids(labels).reshape(rows.shape), rows).sum(dim=0)
+    rows = ids.shape[0] * ids.shape[2]
+    first_bin = torch.arange(rows, device=ids.device).mul_(num_classes)
+    bins = ids.view(rows, -1) + first_bin.unsqueeze(1)
+    sums = values.new_zeros(rows * num_classes)
+    return sums.scatter_add_(0, bins.flatten(), values.flatten()).view(rows, -1).sum(dim=0)
 
 
 def _shrink_gradient(grad: Tensor, size_hw: torch.Size) -> Tensor:

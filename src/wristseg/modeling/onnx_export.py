@@ -23,6 +23,7 @@ from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.export_graph import ColorOrder, ExportGraph
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.onnx_file import seal
+from wristseg.preprocess import PreprocessContract
 
 __all__ = ["INPUT_NAME", "OUTPUT_NAME", "build_onnx", "export_checkpoint"]
 
@@ -83,8 +84,11 @@ def build_onnx(
     Raises:
         MissingExtraError: The exporter's libraries are not installed.
     """
-    size_hw = frame_hw or info.preprocess.size_hw
-    graph = ExportGraph(network, info.preprocess, frame_hw=size_hw, color_order=color_order)
+    contract = info.preprocess
+    size_hw = frame_hw or contract.size_hw
+    if size_hw == contract.size_hw:  # cropped already, as the network takes it
+        contract = PreprocessContract(size_hw)
+    graph = ExportGraph(network, contract, frame_hw=size_hw, color_order=color_order)
     example = torch.zeros(2, *size_hw, 3, dtype=torch.uint8)  # 1 would be taken for a constant
     with _quietly():
         try:
@@ -101,7 +105,7 @@ def build_onnx(
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "onnx", "export") from error
     assert program is not None
-    return program.model_proto.SerializeToString()
+    return bytes(program.model_proto.SerializeToString())
 
 
 @contextmanager

@@ -1,0 +1,72 @@
+"""Runs an exported model with ONNX Runtime, on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from wristseg.errors import CheckpointError
+from wristseg.model_info import ModelInfo
+from wristseg.predict.backend import default_threads
+
+__all__ = ["OnnxBackend"]
+
+
+class OnnxBackend:
+    """One session whose input and output lie in memory that stays.
+
+    Args:
+        model: A whole file of ``wristseg export``.
+        info: What it says about itself.
+        threads: Threads of one run; None for the cores this process may use.
+
+    Raises:
+        CheckpointError: ONNX Runtime cannot run the model.
+    """
+
+    runtime = "onnxruntime"
+    device = "cpu"
+
+    def __init__(self, model: bytes, info: ModelInfo, *, threads: int | None = None) -> None:
+        assert info.export is not None
+        self.frame_hw = info.export.frame_hw
+        self.color_order = info.export.color_order
+        self.frame = np.zeros((*self.frame_hw, 3), np.uint8)
+        self.ids = np.zeros(self.frame_hw, np.uint8)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or default_threads()
+        options.log_severity_level = 3  # errors; warnings are about the exporter's shapes
+        # Threads that spin between the operators of a run but not between runs: two frames of a
+        # control loop are 33 ms apart, and video decoding wants the core.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_free_dimension_override_by_name("batch", 1)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exception types are not public
+            raise CheckpointError(f"{info.path}: ONNX Runtime refuses it: {error}") from error
+        self._binding = self._session.io_binding()
+        self._binding.bind_input(
+            self._session.get_inputs()[0].name,
+            "cpu", 0, np.uint8, (1, *self.frame.shape), self.frame.ctypes.data,
+        )  # fmt: skip
+        self._binding.bind_output(
+            self._session.get_outputs()[0].name,
+            "cpu", 0, np.uint8, (1, *self.ids.shape), self.ids.ctypes.data,
+        )  # fmt: skip
+
+    def run(self) -> None:
+        """Turn ``frame`` into ``ids``."""
+        self._session.run_with_iobinding(self._binding)
+
+    def class_ids(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn (N, H, W, 3) uint8 into (N, H, W) uint8 class ids, one frame after another."""
+        found = np.empty(frames.shape[:3], np.uint8)
+        for frame, ids in zip(frames, found, strict=True):
+            np.copyto(self.frame, frame)
+            self.run()
+            np.copyto(ids, self.ids)
+        return found

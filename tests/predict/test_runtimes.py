@@ -1,0 +1,196 @@
+"""Exported models in ONNX Runtime and OpenVINO: the masks of the checkpoint, from the cache on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.plain_reference import plain_predict, save_plain_checkpoint
+from tests.predict.test_segmenter import noisy_frame
+from wristseg.errors import CheckpointError, UsageError
+from wristseg.predict import Segmenter, runtimes
+from wristseg.predict.cache import exported_checkpoint
+
+RUNTIMES = ["onnxruntime", "openvino"]
+FRAME_HW = (61, 83)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("WRISTSEG_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, plain_network):
+    path = tmp_path_factory.mktemp("model") / "best.ckpt"
+    return save_plain_checkpoint(path, plain_network, size_hw=(32, 48))
+
+
+@pytest.fixture(scope="module")
+def loaded(cache, checkpoint):
+    return {
+        name: Segmenter.load(checkpoint, runtime=name, frame_hw=FRAME_HW, threads=1)
+        for name in RUNTIMES
+    }
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("frame_hw", [FRAME_HW, (32, 48), (120, 90)])
+def test_masks_equal_those_of_the_plain_script(loaded, plain_network, runtime, frame_hw):
+    frame = noisy_frame(*frame_hw)
+    mask = loaded[runtime].predict(frame)
+    expected = plain_predict(plain_network, frame, (32, 48))
+    assert mask.shape == frame_hw
+    assert len(np.unique(expected)) >= 3
+    assert (mask == expected).mean() >= 0.998
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_segmenter_says_what_runs_it(loaded, runtime):
+    assert (loaded[runtime].runtime, loaded[runtime].device) == (runtime, "cpu")
+
+
+@pytest.mark.parametrize("frame_hw", [FRAME_HW, (120, 90)])
+def test_rgb_and_bgr_of_one_frame_give_one_mask(loaded, frame_hw):
+    frame = noisy_frame(*frame_hw)
+    mask = loaded["onnxruntime"].predict(frame)
+    rgb = np.ascontiguousarray(frame[..., ::-1])
+    np.testing.assert_array_equal(mask, loaded["onnxruntime"].predict_rgb(rgb))
+    assert (mask != loaded["onnxruntime"].predict(rgb)).any()
+
+
+def test_a_mask_is_not_changed_by_the_next_frame(loaded):
+    first = loaded["onnxruntime"].predict(noisy_frame(*FRAME_HW))
+    kept = first.copy()
+    second = loaded["onnxruntime"].predict(noisy_frame(*FRAME_HW, seed=1))
+    np.testing.assert_array_equal(first, kept)
+    assert (second != kept).any()
+
+
+def test_a_mask_is_written_where_the_caller_wants_it(loaded):
+    out = np.full(FRAME_HW, 9, np.uint8)
+    frame = noisy_frame(*FRAME_HW)
+    assert loaded["onnxruntime"].predict(frame, out=out) is out
+    np.testing.assert_array_equal(out, loaded["onnxruntime"].predict(frame))
+    with pytest.raises(ValueError, match=r"out is \(3, 4\) uint8, expected \(61, 83\) uint8"):
+        loaded["onnxruntime"].predict(frame, out=np.zeros((3, 4), np.uint8))
+
+
+def test_a_steady_loop_keeps_its_memory(loaded):
+    segmenter, out = loaded["onnxruntime"], np.empty(FRAME_HW, np.uint8)
+    frame = noisy_frame(*FRAME_HW)
+
+    def resident_pages(runs):
+        for _ in range(runs):
+            segmenter.predict(frame, out=out)
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    before = resident_pages(300)
+    assert resident_pages(2000) - before < 256, "a megabyte in 2000 frames"
+
+
+def test_threads_that_share_a_segmenter_get_their_own_masks(loaded):
+    frames = [noisy_frame(*FRAME_HW, seed=i) for i in range(6)]
+    alone = [loaded["onnxruntime"].predict(frame) for frame in frames]
+    found = [None] * len(frames)
+
+    def work(i):
+        for _ in range(20):
+            found[i] = loaded["onnxruntime"].predict(frames[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(frames))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for mask, expected in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(mask, expected)
+
+
+def test_the_second_load_reads_the_cache_and_imports_no_torch(cache, checkpoint, loaded):
+    code = (
+        "import sys, numpy as np\n"
+        "from wristseg.predict import Segmenter\n"
+        f"s = Segmenter.load({str(checkpoint)!r}, runtime='onnxruntime', frame_hw={FRAME_HW})\n"
+        f"print(s.predict(np.zeros((*{FRAME_HW}, 3), np.uint8)).shape, s.runtime)\n"
+        "heavy = {'torch', 'timm', 'lightning', 'onnx', 'matplotlib', 'pycocotools', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == f"{FRAME_HW} onnxruntime\n[]\n"
+
+
+def test_an_export_is_named_by_what_is_in_the_checkpoint(cache, checkpoint, tmp_path, loaded):
+    copied = tmp_path / "renamed.ckpt"
+    copied.write_bytes(checkpoint.read_bytes())
+    before = sorted((cache / "exports").iterdir())
+    _, info = exported_checkpoint(copied)
+    assert sorted((cache / "exports").iterdir()) == before
+    assert info.path == copied
+
+
+def test_a_damaged_file_in_the_cache_is_made_again(cache, checkpoint, loaded):
+    kept = next((cache / "exports").glob("*-own-*.onnx"))
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    Segmenter.load(checkpoint, runtime="onnxruntime")
+    assert exported_checkpoint(checkpoint)[0] == kept.read_bytes()
+    assert len(kept.read_bytes()) == len(whole)
+
+
+def test_auto_takes_what_was_measured_faster_here(cache, checkpoint, loaded, monkeypatch):
+    monkeypatch.setattr(
+        runtimes, "_medians_ms", lambda backends: {"onnxruntime": 2.0, "openvino": 1.0}
+    )
+    assert Segmenter.load(checkpoint, runtime="auto", device="cpu").runtime == "openvino"
+    (record,) = (cache / "runtimes").iterdir()
+    assert json.loads(record.read_text()) == {"median_ms": {"onnxruntime": 2.0, "openvino": 1.0}}
+    monkeypatch.setattr(runtimes, "_medians_ms", lambda backends: pytest.fail("measured again"))
+    assert Segmenter.load(checkpoint, runtime="auto", device="cpu").runtime == "openvino"
+    record.write_text('{"median_ms": {"onnxruntime": 1.0, "openvino": 2.0}}')
+    assert Segmenter.load(checkpoint, runtime="auto", device="cpu").runtime == "onnxruntime"
+
+
+def test_runtimes_are_really_timed(cache, checkpoint, loaded):
+    model, info = exported_checkpoint(checkpoint)
+    backends = {name: runtimes._open(name, model, info, 1) for name in RUNTIMES}
+    medians = runtimes._medians_ms(backends)
+    assert set(medians) == set(RUNTIMES)
+    assert all(0 < ms < 1000 for ms in medians.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"runtime": "tensorrt"}, "runtime tensorrt: expected one of auto, onnxruntime"),
+        ({"runtime": "openvino", "device": "cuda"}, "runs on the CPU, not on --device cuda"),
+    ],
+)
+def test_impossible_combinations_are_refused(checkpoint, options, message):
+    with pytest.raises(UsageError, match=message):
+        Segmenter.load(checkpoint, **options)
+
+
+def test_a_missing_checkpoint_is_named(cache, tmp_path):
+    with pytest.raises(CheckpointError, match=r"no\.ckpt: no such file"):
+        Segmenter.load(tmp_path / "no.ckpt", runtime="onnxruntime")
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(checkpoint, tmp_path, monkeypatch, loaded):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("WRISTSEG_CACHE", str(blocked))
+    segmenter = Segmenter.load(checkpoint, runtime="onnxruntime")
+    frame = noisy_frame(32, 48)
+    np.testing.assert_array_equal(segmenter.predict(frame), loaded["onnxruntime"].predict(frame))
