@@ -134,8 +134,10 @@ def nearest_indices(length_in: int, length_out: int) -> NDArray[np.int64]:
     >>> nearest_indices(2, 4)
     array([0, 0, 1, 1])
     """
-    centres = (np.arange(length_out) + 0.5) * (length_in / length_out)
-    return centres.astype(np.int64)
+    steps = np.full(length_out, length_in / length_out)
+    steps[0] /= 2
+    # Pillow adds step by step, and the rounding of that decides where a centre is a whole number.
+    return np.cumsum(steps).astype(np.int64)
 
 
 def bilinear_weights(length_in: int, length_out: int) -> NDArray[np.float64]:

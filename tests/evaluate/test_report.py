@@ -38,7 +38,7 @@ def load_oracle(monkeypatch, labels, *, val, train=()):
     """Let the report load a model that answers with the labels of the first frame."""
     mask = labels.mask(labels.frames[0])
     segmenter = scripted_segmenter(itertools.repeat(mask), mask.shape, val=val, train=train)
-    monkeypatch.setattr(report.Segmenter, "load", lambda path: segmenter)
+    monkeypatch.setattr(report.Segmenter, "load", lambda path, **_: segmenter)
 
 
 def test_page_shows_the_evaluation_of_the_validation_frames(monkeypatch, labels, run_dir):
