@@ -10,16 +10,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.artifacts import FileBatch, sha256_of
 from wristseg.configs import ExportConfig
-from wristseg.errors import CheckpointError, MissingExtraError
+from wristseg.errors import CheckpointError
 from wristseg.export.frames import ComparedFrame, ComparedFrames, find_frames
 from wristseg.export.gate import GATES, objections
 from wristseg.export.parity import Parity, Predict, compare, latencies_ms
@@ -31,7 +32,6 @@ from wristseg.export.report import (
     read_report,
     worst_picture,
 )
-from wristseg.export.runners import run_onnx, run_openvino
 from wristseg.model_info import ExportInfo, ModelInfo
 from wristseg.onnx_file import seal
 from wristseg.openvino_file import weights_path
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from wristseg.modeling.network import SegmentationNetwork
 
 __all__ = ["ExportSummary", "export"]
+
+#: What runs each format while it is judged.
+_RUNTIME: dict[str, Literal["onnxruntime", "openvino"]] = {
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+}
 
 #: More frames than this do not narrow int8's ranges any further (measured with 8 and 35).
 _CALIBRATION_FRAMES = 48
@@ -81,11 +87,12 @@ def export(config: ExportConfig) -> ExportSummary:
     earlier = read_report(job.plan.report)  # before the work, in case it is none of ours
     for warning in frames.warnings:
         _say(f"warning: {warning}")
-    made = _make(job, network)
-    judged = _judge(job, made)
-    if judged.reasons and not config.allow_loss:
-        raise CheckpointError(_refusal(job, judged))
-    return _write(job, made, judged, earlier)
+    with tempfile.TemporaryDirectory(prefix="wristseg-export-") as folder:
+        made = _make(job, network, Path(folder))
+        judged = _judge(job, made)
+        if judged.reasons and not config.allow_loss:
+            raise CheckpointError(_refusal(job, judged))
+        return _write(job, made, judged, earlier)
 
 
 @dataclass(frozen=True)
@@ -97,24 +104,31 @@ class _Job:
     info: ModelInfo
     frames: ComparedFrames
 
-    def image(self, frame: ComparedFrame) -> NDArray[np.uint8]:
-        """Return a frame in RGB at the size that the graph takes."""
-        return frame.at(self.plan.frame_hw, self.info.preprocess)[0]
+    @property
+    def camera_hw(self) -> tuple[int, int] | None:
+        """Size that frames are brought to; None where the segmenter prepares them as they are."""
+        frame_hw = self.plan.frame_hw
+        return None if frame_hw == self.info.preprocess.size_hw else frame_hw
 
-    def in_order(self, frame_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return a frame in the colour order that the graph takes."""
-        if self.config.color == "rgb":
-            return frame_rgb
-        return np.ascontiguousarray(frame_rgb[..., ::-1])
+    def image(self, frame: ComparedFrame) -> NDArray[np.uint8]:
+        """Return a frame in RGB as it is given to the segmenters."""
+        return frame.read(self.camera_hw)[0]
+
+    def graph_input(self, frame: ComparedFrame) -> NDArray[np.uint8]:
+        """Return a frame as the graph itself takes it."""
+        image = self.image(frame)
+        if self.camera_hw is None:
+            image = self.info.preprocess.resize_frame(image)
+        return image if self.config.color == "rgb" else np.ascontiguousarray(image[..., ::-1])
 
 
 @dataclass(frozen=True)
 class _Made:
-    """An export in memory: its files by name, and what runs it and the same in fp32."""
+    """An export: its files by name, and segmenters that run it and the same in fp32."""
 
     files: dict[str, bytes]
-    predict: Predict
-    in_fp32: Predict | None
+    segmenter: Segmenter
+    in_fp32: Segmenter | None
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ class _Judged:
     reasons: list[str]
 
 
-def _make(job: _Job, network: SegmentationNetwork) -> _Made:
+def _make(job: _Job, network: SegmentationNetwork, folder: Path) -> _Made:
     from wristseg.modeling.onnx_export import build_onnx
 
     config, frame_hw = job.config, job.plan.frame_hw
@@ -143,9 +157,9 @@ def _make(job: _Job, network: SegmentationNetwork) -> _Made:
         ),
     )
     if config.precision == "fp32":
-        return _Made(*_finished(job, in_fp32, said), None)
-    files, predict = _finished(job, _converted(job, in_fp32), said)
-    return _Made(files, predict, _finished(job, in_fp32, said)[1])
+        return _Made(*_finished(job, in_fp32, said, folder), None)
+    files, segmenter = _finished(job, _converted(job, in_fp32), said, folder)
+    return _Made(files, segmenter, _finished(job, in_fp32, said, folder / "fp32")[1])
 
 
 def _converted(job: _Job, model: bytes) -> bytes:
@@ -159,50 +173,46 @@ def _converted(job: _Job, model: bytes) -> bytes:
     step = max(1, len(calibration) // _CALIBRATION_FRAMES)
     chosen = calibration[::step][:_CALIBRATION_FRAMES]
     _say(f"calibrating int8 on {len(chosen)} frames")
-    return to_int8(model, (job.in_order(job.image(frame)) for frame in chosen))
+    return to_int8(model, (job.graph_input(frame) for frame in chosen))
 
 
-def _finished(job: _Job, model: bytes, said: ModelInfo) -> tuple[dict[str, bytes], Predict]:
-    """Return the files of a model in its format, by name, and what runs them."""
-    path = job.plan.model
-    try:
-        if job.config.format == "onnx":
-            content = seal(model, said)
-            return {path.name: content}, run_onnx(content)
+def _finished(
+    job: _Job, model: bytes, said: ModelInfo, folder: Path
+) -> tuple[dict[str, bytes], Segmenter]:
+    """Return the files of a model in its format, by name, and a segmenter that runs them."""
+    path = folder / job.plan.model.name
+    if job.config.format == "onnx":
+        files = {path.name: seal(model, said)}
+    else:
         from wristseg.export.openvino_ir import to_openvino
 
         xml, weights = to_openvino(model, said)
         files = {path.name: xml, weights_path(path).name: weights}
-        return files, run_openvino(xml, weights)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "a runtime", "export") from error
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return files, Segmenter.load(path, device="cpu", runtime=_RUNTIME[job.config.format])
 
 
 def _judge(job: _Job, made: _Made) -> _Judged:
-    checkpoint = _checkpoint(job.config)
+    checkpoint = Segmenter.load(job.config.checkpoint, device="cpu", runtime="torch").predict_rgb
+    export = made.segmenter.predict_rgb
     _say(f"comparing masks on {job.frames.said}")
     parity = compare(
         checkpoint,
-        lambda frame: made.predict(job.in_order(frame)),
+        export,
         job.frames.compared,
-        frame_hw=job.plan.frame_hw,
+        camera_hw=job.camera_hw,
         contract=job.info.preprocess,
         num_classes=len(job.info.classes),
     )
-    contestants = {"export": made.predict, "checkpoint in PyTorch": checkpoint}
+    contestants = {"export": export, "checkpoint in PyTorch": checkpoint}
     if made.in_fp32 is not None:
-        contestants["export in fp32"] = made.in_fp32
+        contestants["export in fp32"] = made.in_fp32.predict_rgb
     _say(f"timing for {_TIMED_S:.0f} s")
     latency_ms = latencies_ms(contestants, job.image(job.frames.compared[0]), seconds=_TIMED_S)
     gate = GATES[job.config.precision]
     return _Judged(checkpoint, parity, latency_ms, objections(parity, latency_ms, gate=gate))
-
-
-def _checkpoint(config: ExportConfig) -> Predict:
-    """Return the reference: the checkpoint in fp32 PyTorch on the CPU."""
-    from wristseg.predict.torch_backend import load_torch_backend
-
-    return Segmenter(*load_torch_backend(config.checkpoint, device="cpu")).predict_rgb
 
 
 def _refusal(job: _Job, judged: _Judged) -> str:
@@ -222,7 +232,7 @@ def _write(job: _Job, made: _Made, judged: _Judged, earlier: dict[str, Any]) -> 
     worst = judged.parity.worst
     if worst.agreement < 1.0:
         image = job.image(worst.frame)
-        masks = judged.checkpoint(image), made.predict(job.in_order(image))
+        masks = judged.checkpoint(image), made.segmenter.predict_rgb(image)
         files[plan.picture.name] = worst_picture(image, masks, job.info.classes)
         entry["worst_frame"]["picture"] = plan.picture.name
     entry["files"] = {

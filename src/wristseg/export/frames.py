@@ -44,14 +44,14 @@ class ComparedFrame:
     size_hw: tuple[int, int]
     label: Callable[[], NDArray[np.uint8]] | None = field(default=None, repr=False)
 
-    def at(
-        self, frame_hw: tuple[int, int], contract: PreprocessContract
+    def read(
+        self, camera_hw: tuple[int, int] | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Return image and label at a size.
+        """Return image and label.
 
         Args:
-            frame_hw: Size of the frames that the exported model takes.
-            contract: Where that is the network's own size, frames are made as for the network.
+            camera_hw: Size to bring them to, as a camera of that size would see them; None for
+                their own.
 
         Returns:
             (h, w, 3) uint8 RGB, and (h, w) uint8 class ids or None.
@@ -60,10 +60,9 @@ class ComparedFrame:
             DataError: The image or a ready-made mask cannot be read.
         """
         image, label = read_image_rgb(self.path), None if self.label is None else self.label()
-        if image.shape[:2] == frame_hw:
+        if camera_hw is None:
             return image, label
-        # The same resize without the crop; a frame of another size is not cropped by a camera.
-        resize = contract if frame_hw == contract.size_hw else PreprocessContract(frame_hw)
+        resize = PreprocessContract(camera_hw)
         return resize.resize_frame(image), None if label is None else resize.resize_mask(label)
 
 

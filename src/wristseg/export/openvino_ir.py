@@ -21,8 +21,8 @@ def to_openvino(model: bytes, info: ModelInfo) -> tuple[bytes, bytes]:
     """Convert a model.
 
     Args:
-        model: Serialised ONNX model of any precision, which stays as it is; which one is computed in
-            says the runtime: wristseg asks for float32, a GPU's plugin takes float16 by itself.
+        model: Serialised ONNX model of any precision. The file keeps that precision; which one is
+            computed in says the runtime: wristseg asks for float32, a GPU takes float16 by itself.
         info: What to write into it.
 
     Returns:

@@ -36,11 +36,18 @@ class FrameAgreement:
 
     Attributes:
         frame: Which.
-        agreement: Share of its pixels that have the same class.
+        differing: Pixels that have another class.
+        pixels: All its pixels.
     """
 
     frame: ComparedFrame
-    agreement: float
+    differing: int
+    pixels: int
+
+    @property
+    def agreement(self) -> float:
+        """Share of its pixels that have the same class."""
+        return 1.0 - self.differing / self.pixels
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,9 @@ class Parity:
 
     @property
     def agreement(self) -> float:
-        """Share of all pixels that have the same class; the frames are of one size."""
-        return float(np.mean([frame.agreement for frame in self.frames]))
+        """Share of all pixels that have the same class."""
+        differing = sum(frame.differing for frame in self.frames)
+        return 1.0 - differing / sum(frame.pixels for frame in self.frames)
 
     @property
     def worst(self) -> FrameAgreement:
@@ -86,7 +94,7 @@ def compare(
     export: Predict,
     frames: Sequence[ComparedFrame],
     *,
-    frame_hw: tuple[int, int],
+    camera_hw: tuple[int, int] | None,
     contract: PreprocessContract,
     num_classes: int,
 ) -> Parity:
@@ -96,7 +104,7 @@ def compare(
         checkpoint: The reference; takes RGB frames, as ``export`` does.
         export: What is judged.
         frames: At least one; all labelled, or none.
-        frame_hw: Size at which frames are given to both.
+        camera_hw: Size at which frames are given to both; None for their own.
         contract: Of the checkpoint.
         num_classes: C.
 
@@ -107,9 +115,10 @@ def compare(
     pooled = np.zeros((2, num_classes, num_classes), np.int64)
     labelled = all(frame.label is not None for frame in frames)
     for frame in with_progress(frames, total=len(frames), doing="comparing masks"):
-        image, label = frame.at(frame_hw, contract)
+        image, label = frame.read(camera_hw)
         masks = checkpoint(image), export(image)
-        agreements.append(FrameAgreement(frame, float(np.mean(masks[0] == masks[1]))))
+        differing = int(np.count_nonzero(masks[0] != masks[1]))
+        agreements.append(FrameAgreement(frame, differing, masks[0].size))
         if label is not None:
             target = contract.resize_mask(label)
             for side, mask in enumerate(masks):

@@ -30,8 +30,6 @@ class ExportPlan:
     Attributes:
         frame_hw: Height and width of the frames that the graph takes.
         model: The ``.onnx`` or ``.xml`` file.
-        picture: Where the worst frame is shown, if any differs.
-        report: Report of all exports in the folder.
     """
 
     frame_hw: tuple[int, int]
