@@ -30,7 +30,7 @@ def test_a_missing_runtime_leaves_out_those_that_need_it_alone(monkeypatch):
     names = {contestant.name for contestant in found}
     assert "wristseg/openvino" not in names
     assert {"wristseg/torch", "plain/torch"} <= names
-    assert any("pip install openvino" in note for note in notes)
+    assert any("wristseg[openvino]" in note for note in notes)
 
 
 def test_without_a_clone_the_plain_rows_are_left_out_with_a_line():

@@ -49,7 +49,7 @@ class Contestant:
 
 
 _ORT = ("onnxruntime", "pip install onnxruntime")
-_BENCH = "uv sync --group bench, or pip install segmentation-models-pytorch torchvision onnx"
+_BENCH = "uv sync --group bench, or pip install segmentation-models-pytorch torchvision"
 _SMP = ("segmentation_models_pytorch", _BENCH)
 _TORCHVISION = ("torchvision", _BENCH)
 _ONNX = ("onnx", _BENCH)
@@ -69,7 +69,11 @@ TOOLS = "tools"
 CONTESTANTS = (
     Contestant("wristseg/torch", "wristseg, PyTorch"),
     Contestant("wristseg/onnxruntime", "wristseg, ONNX Runtime", (_ORT,)),
-    Contestant("wristseg/openvino", "wristseg, OpenVINO", (("openvino", "pip install openvino"),)),
+    Contestant(
+        "wristseg/openvino",
+        "wristseg, OpenVINO",
+        (("openvino", "pip install 'wristseg[openvino]'"),),
+    ),
     PLAIN,
     Contestant("smp/torch", "smp FPN, PyTorch", (_SMP,)),
     Contestant("smp/onnxruntime", "smp FPN, ONNX Runtime", (_SMP, _ONNX, _ORT)),

@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from wristseg.predict.runtimes import Runtime
 
     #: (H, W, 3) uint8 to (H, W) uint8 class ids.
     Predict: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -40,8 +42,8 @@ def load_model(contestant: str, files: dict[str, str]) -> Predict:
     if family == "wristseg":
         from wristseg.predict import Segmenter
 
-        options = {} if engine in {"torch", "auto"} else {"runtime": engine}
-        return Segmenter.load(files["checkpoint"], device="cpu", **options).predict
+        runtime = None if engine == "auto" else cast("Runtime", engine)
+        return Segmenter.load(files["checkpoint"], device="cpu", runtime=runtime).predict
     if family == "plain":
         plain = load_plain(Path(files["plain"]))
         predict: Predict = plain.SegmentationInference(files["checkpoint"], device="cpu").predict

@@ -89,7 +89,7 @@ class _Contestant:
         """Answer which runtime wristseg picks by itself for this checkpoint."""
         from wristseg.predict import Segmenter
 
-        return {"runtime": getattr(Segmenter.load(checkpoint, device="cpu"), "runtime", "torch")}
+        return {"runtime": Segmenter.load(checkpoint, device="cpu").runtime}
 
     def clip(self, *, checkpoint: str, plain: str | None, clip: str, output: str) -> dict[str, Any]:
         """Turn a clip into one with overlays, the model being loaded already."""
