@@ -6,14 +6,14 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from wristseg.artifacts import sha256_of
-from wristseg.cli.command import run_command
+from wristseg.cli.command import needs_extra, run_command
 from wristseg.configs import InfoConfig
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DESCRIPTION = """
 Tell what a model file is: classes, input size, training data, metrics, origin.
 
   wristseg info outputs/efficientvit_seg/best.ckpt
-  wristseg info outputs/efficientvit_seg/best.ckpt --json
+  wristseg info outputs/efficientvit_seg/best_480x640.onnx --json
 """
 
 
@@ -35,9 +35,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg info") -> i
 
 
 def _run(config: InfoConfig) -> int:
-    from wristseg.modeling.checkpoint import read_checkpoint_info
-
-    info = read_checkpoint_info(config.file)
+    info = _read(config.file)
     facts = _facts(info, sha256_of(config.file))
     if config.json:
         print(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
@@ -46,11 +44,27 @@ def _run(config: InfoConfig) -> int:
     return 0
 
 
+def _read(path: Path) -> ModelInfo:
+    if path.suffix == ".onnx":
+        from wristseg.onnx_file import read_sealed
+
+        return read_sealed(path)[1]
+    if path.suffix == ".xml":
+        from wristseg.openvino_file import read_sealed_ir
+
+        return read_sealed_ir(path)[2]
+    with needs_extra("export"):
+        from wristseg.modeling.checkpoint import read_checkpoint_info
+
+    return read_checkpoint_info(path)
+
+
 def _facts(info: ModelInfo, sha256: str) -> dict[str, Any]:
     return {
         "file": info.path,
         "sha256": sha256,
-        "made_by": "the plain Lightning script" if info.legacy else "wristseg train",
+        "made_by": _made_by(info),
+        **({} if info.export is None else {"export": info.export.to_dict()}),
         "parameters": info.num_parameters,
         "classes": info.classes.names,
         "preprocess": info.preprocess.to_dict(),
@@ -66,6 +80,11 @@ def _facts(info: ModelInfo, sha256: str) -> dict[str, Any]:
         "versions": info.versions,
         "config": info.config,
     }
+
+
+def _made_by(info: ModelInfo) -> str:
+    trained = "the plain Lightning script" if info.legacy else "wristseg train"
+    return trained if info.export is None else f"wristseg export, from a checkpoint of {trained}"
 
 
 def _print_table(facts: Mapping[str, Any]) -> None:
