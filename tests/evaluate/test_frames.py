@@ -21,7 +21,7 @@ from wristseg.preprocess import PreprocessContract
 class Scripted:
     """A backend that answers with the masks it was given, in order."""
 
-    runtime, device, color_order = "scripted", "cpu", "rgb"
+    runtime, device, color_order, frame_hw = "scripted", "cpu", "rgb", None
 
     def __init__(self, masks):
         self.masks = iter(masks)
