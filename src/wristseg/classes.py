@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from wristseg.errors import DataError
@@ -122,6 +121,8 @@ class ClassTable:
         path = dataset_path / "dataset.yaml"
         if not path.is_file():
             return DEFAULT_CLASSES
+        import yaml  # few data sets need it
+
         try:
             table = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
 from wristseg.errors import UsageError
 
 __all__ = [
@@ -26,6 +24,10 @@ __all__ = [
     "PredictConfig",
     "TrainConfig",
 ]
+
+
+#: Marks the option that is given without its name (``cli.options``).
+POSITIONAL = "positional"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class MasksConfig:
 class CheckConfig:
     """Options of ``wristseg check``."""
 
-    dataset_path: Annotated[Path, tyro.conf.Positional]
+    dataset_path: Annotated[Path, POSITIONAL]
     """Folder of the COCO export."""
     output: Path | None = None
     """HTML page to write; outputs/check/<dataset name>.html where not given."""
@@ -147,6 +149,8 @@ class TrainConfig:
     """Seed of the split, the shuffle, the augmentation and new weights."""
     num_workers: int = 0
     """Loader processes; 0 suits two cores, as decoded frames stay in memory."""
+    cache_gib: float = 2.0
+    """Memory for decoded frames, GiB; more of them go to a temporary file that is mapped."""
     resume: bool = False
     """Go on from <output-dir>/last.ckpt."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
@@ -159,6 +163,8 @@ class TrainConfig:
     """Lightning strategy, for example ddp."""
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     """Number format; auto is 16-mixed on CUDA and 32-true elsewhere."""
+    compile: bool = False
+    """Translate the network with torch.compile first (minutes; no faster on CPUs)."""
 
     def __post_init__(self) -> None:
         for name in ("img_height", "img_width"):
@@ -174,8 +180,8 @@ class TrainConfig:
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
         if not self.lr > 0.0:
             raise UsageError(f"--lr {self.lr}: expected above 0")
-        if self.weight_decay < 0.0 or self.num_workers < 0:
-            raise UsageError("--weight-decay and --num-workers: expected 0 or more")
+        if self.weight_decay < 0.0 or self.num_workers < 0 or not self.cache_gib >= 0.0:
+            raise UsageError("--weight-decay, --num-workers and --cache-gib: expected 0 or more")
         if self.masks_dir is not None and self.annotations is not None:
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
 
@@ -219,7 +225,7 @@ class PredictConfig:
 class ExportConfig:
     """Options of ``wristseg export``."""
 
-    checkpoint: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Annotated[Path, POSITIONAL]
     """Model file (best.ckpt)."""
     size: str = "camera"
     """Frames that the exported model takes: HEIGHTxWIDTH, camera (the size of the data set's
@@ -251,7 +257,7 @@ class ExportConfig:
 class InfoConfig:
     """Options of ``wristseg info``."""
 
-    file: Annotated[Path, tyro.conf.Positional]
+    file: Annotated[Path, POSITIONAL]
     """Model file to describe."""
     json: bool = False
     """Print JSON instead of a table."""

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import tyro
-
+from wristseg.cli.options import parse_options
 from wristseg.errors import MissingExtraError, WristsegError
 from wristseg.interruption import Terminated, signals_raise
 
@@ -50,13 +49,7 @@ def run_command(
     description = f"{description.strip()}\n\nWith --debug, an error shows its traceback."
     try:
         with signals_raise():
-            config = tyro.cli(
-                config_type,
-                prog=prog,
-                description=description,
-                args=arguments,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
+            config = parse_options(config_type, arguments, prog=prog, description=description)
             return stage(config)
     except BrokenPipeError:
         # The reader of our output (head, less) went away; that is no error of the command.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 __all__ = ["for_each", "with_progress"]
@@ -35,6 +34,8 @@ def for_each(
     Raises:
         Exception: The first one that ``function`` raises; calls not yet begun are dropped.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_THREADS) as pool:
         futures = [pool.submit(function, item) for item in items]
         try:
