@@ -119,8 +119,13 @@ def examine_coco(
     frames = _frames(image_records, images_dir, _annotated_ids(annotation_records), problems)
     class_ids = match_categories(category_records, annotation_records, classes, problems)
     known_images = {record["id"] for record in image_records}
+    annotations_of: dict[int, list[Annotation]] = defaultdict(list)
     for record in annotation_records:
-        _add_annotation(record, frames, known_images, class_ids, problems)
+        found = _annotation(record, frames, known_images, class_ids, problems)
+        if found is not None:
+            annotations_of[found[0]].append(found[1])
+    for image_id, found_there in annotations_of.items():
+        frames[image_id] = replace(frames[image_id], annotations=tuple(found_there))
     _refuse_equal_stems(frames, problems)
     warnings = tuple(problem.text for problem in problems if problem.severity == "warning")
     return CocoDataset(annotations, tuple(frames.values()), classes, warnings), problems
@@ -204,26 +209,26 @@ def _source(record: dict[str, Any], file_name: str) -> str:
     return frame_stem(name) if isinstance(name, str) and name else source_stem(file_name)
 
 
-def _add_annotation(
+def _annotation(
     record: dict[str, Any],
     frames: dict[int, Frame],
     known_images: set[int],
     class_ids: dict[int, int | None],
     problems: list[Problem],
-) -> None:
-    """Check one annotation and put it into its frame."""
+) -> tuple[int, Annotation] | None:
+    """Return the image's id and its checked annotation, or None if that breaks a rule."""
     where = f"annotation {show(record['id'])}"
     try:
         image_id = coco_rules.check_id(record, "image_id")
     except RuleError as error:
         problems.append(Problem(f"{where}: {error}"))
-        return
+        return None
     if image_id not in known_images:
         problems.append(Problem(f"{where}: image_id {show(image_id)} is no image of this file"))
-        return
+        return None
     frame = frames.get(image_id)
     if frame is None:
-        return  # The image's own fault is reported already.
+        return None  # The image's own fault is reported already.
     where = f"{where} of {show(frame.file_name)}"
     faults: list[str] = []
     category_id = _collect(lambda r: coco_rules.check_id(r, "category_id"), record, faults)
@@ -238,10 +243,10 @@ def _add_annotation(
     problems += [Problem(f"{where}: {fault}", "error", frame.stem) for fault in faults]
     class_id = class_ids.get(category_id)
     if faults or class_id is None:
-        return
+        return None
     problems += [Problem(f"{where}: {text}", "warning", frame.stem) for text in outline.warnings]
     annotation = Annotation(record["id"], class_id, outline.polygons_xy, outline.counts, iscrowd)
-    frames[image_id] = replace(frame, annotations=(*frame.annotations, annotation))
+    return image_id, annotation
 
 
 def _refuse_equal_stems(frames: dict[int, Frame], problems: list[Problem]) -> None:

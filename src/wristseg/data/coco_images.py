@@ -57,16 +57,23 @@ def _same_letters(images_dir: Path, name: str) -> Path | None:
 
 
 def _require_inside(images_dir: Path, path: Path) -> None:
-    real = os.path.realpath(path)
-    root = os.path.realpath(images_dir)
-    if os.path.commonpath((real, root)) != root:
-        raise RuleError("is a link that leads out of the image folder")
     try:
-        mode = Path(real).stat().st_mode
+        if path.parent == images_dir and not path.is_symlink():
+            mode = path.stat().st_mode  # nothing between the folder and the file can lead out
+        else:
+            mode = _resolved_inside(images_dir, path).stat().st_mode
     except OSError as error:
         raise MissingImageError(f"cannot be opened: {error.strerror or error}") from error
     if not stat.S_ISREG(mode):
         raise RuleError("is not a regular file (a folder, pipe or device)")
+
+
+def _resolved_inside(images_dir: Path, path: Path) -> Path:
+    real = os.path.realpath(path)
+    root = os.path.realpath(images_dir)
+    if os.path.commonpath((real, root)) != root:
+        raise RuleError("is a link that leads out of the image folder")
+    return Path(real)
 
 
 def _near_name(images_dir: Path, name: str) -> str:
