@@ -14,13 +14,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import cycle
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-__all__ = ["ReadAhead", "WorkBehind"]
+__all__ = ["ReadAhead", "WorkBehind", "map_in_order"]
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+#: Calls that are begun per function: the next one waits where the last one ends.
+_BEGUN = 2
 
 
 class ReadAhead(Generic[ItemT]):
@@ -124,6 +130,38 @@ class WorkBehind(Generic[ItemT]):
         except BaseException as error:  # whatever it is, the loop must hear of it
             self._error = error
             self._channel.abandon()
+
+
+def map_in_order(
+    functions: Sequence[Callable[[ItemT], ResultT]], items: Iterable[ItemT]
+) -> Generator[ResultT, None, None]:
+    """Yield a function's result for each item, in order, from several functions in turns.
+
+    Each function has a thread of its own, so it need not be safe to call from several; one alone is
+    called by the caller itself. Close the generator if it is left early.
+
+    Args:
+        functions: Do the same; the first takes the first item, the second the next, and so on.
+        items: What to call them with.
+
+    Raises:
+        Exception: What a function raised, after the results before it.
+    """
+    if len(functions) == 1:
+        yield from map(functions[0], items)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in functions]
+        begun: deque[Future[ResultT]] = deque()
+        turns = cycle(zip(pools, functions, strict=True))
+        for item, (pool, function) in zip(items, turns, strict=False):
+            begun.append(pool.submit(function, item))
+            if len(begun) == _BEGUN * len(functions):
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 class _Channel(Generic[ItemT]):

@@ -42,10 +42,19 @@ def model(predict_rgb=of_brightness):
     return SimpleNamespace(classes=DEFAULT_CLASSES, predict_rgb=predict_rgb)
 
 
+@pytest.fixture(params=[1, 3], autouse=True)
+def models_at_a_time(request, monkeypatch):
+    """Run every test with one model and with several that work on different frames."""
+    monkeypatch.setattr("tests.predict.test_pipeline.MODELS", request.param)
+
+
+MODELS = 1
+
+
 def predictor(segmenter, *, several=False, **options):
     results = Results(coco=None)
     options = {"alpha": 0.5, "save_mask": True, "origin": "test", **options}
-    return MediaPredictor(segmenter, results, several=several, **options), results
+    return MediaPredictor([segmenter] * MODELS, results, several=several, **options), results
 
 
 def outputs(folder, *, overlay="o.mp4", mask="m.mkv"):
@@ -94,7 +103,8 @@ def test_few_frames_live_at_a_time_however_long_the_video_is(tmp_path):
     run_video(model(watch), clip, tmp_path / "out")
     assert len(most) == 600
     # Two wait to be written, the model and the writer have one each; the loop begins with one.
-    assert max(most) <= 6
+    # With several models two frames per model are on their way too.
+    assert max(most) <= 6 + 2 * MODELS
 
 
 def test_memory_stays_flat_over_a_long_clip(tmp_path):

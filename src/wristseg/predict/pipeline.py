@@ -9,10 +9,12 @@ Called by ``predict.predict``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ from wristseg.errors import DataError
 from wristseg.images import read_image_rgb, write_mask
 from wristseg.interruption import raise_lost_signal
 from wristseg.overlay import blend
-from wristseg.pipeline import ReadAhead, WorkBehind
+from wristseg.pipeline import ReadAhead, WorkBehind, map_in_order
 from wristseg.predict.coco import CocoPredictions
 from wristseg.predict.mask_video import open_mask_video
 from wristseg.predict.outputs import Outputs
@@ -31,6 +33,9 @@ from wristseg.predict.segmenter import Segmenter
 from wristseg.predict.video import TimedFrame, VideoReader, VideoWriter
 
 __all__ = ["MediaPredictor", "Results"]
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 # As good as "veryfast" at crf 18, at 3.4 instead of 7.9 ms of processor time per frame, in files
 # 1.3 times as large (docs/performance.md); yuv420p is what every player and browser shows.
@@ -76,7 +81,7 @@ class MediaPredictor:
     """Predicts images and videos and writes what was asked for.
 
     Args:
-        segmenter: The model.
+        segmenters: The model, once or several times: then as many frames are segmented at a time.
         results: Collects what is made.
         alpha: Strength of the colours in overlays, 0 to 1.
         save_mask: Whether to write class ids too.
@@ -86,7 +91,7 @@ class MediaPredictor:
 
     def __init__(
         self,
-        segmenter: Segmenter,
+        segmenters: Sequence[Segmenter],
         results: Results,
         *,
         alpha: float,
@@ -94,7 +99,8 @@ class MediaPredictor:
         several: bool,
         origin: str,
     ) -> None:
-        self._segmenter = segmenter
+        self._segmenters = segmenters
+        self._classes = segmenters[0].classes
         self._results = results
         self._alpha = alpha
         self._save_mask = save_mask
@@ -108,20 +114,20 @@ class MediaPredictor:
             DataError: An image cannot be read, and there is only one source.
         """
 
-        def write(job: tuple[Path, Outputs, _Segmented]) -> None:
-            self._write_image(*job)
+        def write(item: tuple[tuple[Path, Outputs], _Segmented]) -> None:
+            self._write_image(*item[0], item[1])
 
         with (
             ReadAhead(_read_images(jobs), depth=_DEPTH) as images,
             WorkBehind(write, depth=_DEPTH) as writer,
+            closing(map_in_order(self._each(_segment_image), images)) as segmented,
         ):
-            for path, outputs, image in images:
+            for job, done in zip(jobs, segmented, strict=True):
                 raise_lost_signal()
-                if isinstance(image, DataError):
-                    self._miss(image)
+                if isinstance(done, DataError):
+                    self._miss(done)
                 else:
-                    mask = self._segmenter.predict_rgb(image)
-                    writer.put((path, outputs, _Segmented(image, mask)))
+                    writer.put((job, done))
                 yield
 
     def predict_video(
@@ -146,11 +152,11 @@ class MediaPredictor:
                     reason = "; ".join(reader.problems) or "the file holds no frame"
                     raise DataError(path, f"no frame could be decoded: {reason}")
                 advance = begin(reader.declared_frames)
-                with self._video_writer(first, reader, outputs) as writer:
-                    for frame in chain([first], frames):
+                segmented = map_in_order(self._each(_segment_frame), chain([first], frames))
+                with self._video_writer(first, reader, outputs) as writer, closing(segmented):
+                    for done in segmented:
                         raise_lost_signal()
-                        mask = self._segmenter.predict_rgb(frame.rgb)
-                        writer.put(_Segmented(frame.rgb, mask, frame.pts))
+                        writer.put(done)
                         advance()
         except DataError as error:
             self._miss(error)
@@ -163,6 +169,11 @@ class MediaPredictor:
         if reader.problems:
             self._results.problems.append(f"{path}: {'; '.join(reader.problems)}")
 
+    def _each(
+        self, function: Callable[[Segmenter, ItemT], ResultT]
+    ) -> list[Callable[[ItemT], ResultT]]:
+        return [partial(function, segmenter) for segmenter in self._segmenters]
+
     def _miss(self, error: DataError) -> None:
         if not self._several:
             raise error
@@ -174,7 +185,7 @@ class MediaPredictor:
             Image.fromarray(self._overlay(done)).save(temporary, compress_level=2, quality=95)
         self._results.written.append(outputs.overlay)
         if self._save_mask:
-            write_mask(outputs.mask, done.mask, self._segmenter.classes)
+            write_mask(outputs.mask, done.mask, self._classes)
             self._results.written.append(outputs.mask)
         if self._results.coco is not None:
             self._results.coco.add(path.name, done.mask)
@@ -203,7 +214,7 @@ class MediaPredictor:
             masks = None
             if self._save_mask:
                 temporary = stack.enter_context(atomic_path(outputs.mask))
-                names = ", ".join(self._segmenter.classes.names)
+                names = ", ".join(self._classes.names)
                 comment = f"grey value = class id ({names}); {self._origin}"
                 masks = stack.enter_context(
                     open_mask_video(
@@ -227,7 +238,7 @@ class MediaPredictor:
             yield stack.enter_context(WorkBehind(write, depth=_DEPTH))
 
     def _overlay(self, done: _Segmented) -> NDArray[np.uint8]:
-        return blend(done.rgb, done.mask, self._segmenter.classes, alpha=self._alpha)
+        return blend(done.rgb, done.mask, self._classes, alpha=self._alpha)
 
     def _frame_name(self, outputs: Outputs, index: int) -> str:
         # CVAT names the frames of a video task so, and matches an imported file by these names.
@@ -237,12 +248,24 @@ class MediaPredictor:
 
 def _read_images(
     jobs: Sequence[tuple[Path, Outputs]],
-) -> Iterator[tuple[Path, Outputs, NDArray[np.uint8] | DataError]]:
-    for path, outputs in jobs:
+) -> Iterator[NDArray[np.uint8] | DataError]:
+    for path, _ in jobs:
         try:
-            yield path, outputs, read_image_rgb(path)
+            yield read_image_rgb(path)
         except DataError as error:
-            yield path, outputs, error
+            yield error
+
+
+def _segment_image(
+    segmenter: Segmenter, image_rgb: NDArray[np.uint8] | DataError
+) -> _Segmented | DataError:
+    if isinstance(image_rgb, DataError):
+        return image_rgb
+    return _Segmented(image_rgb, segmenter.predict_rgb(image_rgb))
+
+
+def _segment_frame(segmenter: Segmenter, frame: TimedFrame) -> _Segmented:
+    return _Segmented(frame.rgb, segmenter.predict_rgb(frame.rgb), frame.pts)
 
 
 def _even(length: int) -> int:

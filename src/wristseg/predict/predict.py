@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from wristseg.artifacts import git_commit, sha256_of, versions, write_json
 from wristseg.classes import ClassTable
 from wristseg.configs import PredictConfig
 from wristseg.errors import DataError
+from wristseg.predict.backend import default_threads
 from wristseg.predict.coco import CocoPredictions
 from wristseg.predict.outputs import OutputPlan, Outputs, plan_outputs
 from wristseg.predict.pipeline import MediaPredictor, Results
@@ -27,6 +29,12 @@ from wristseg.predict.segmenter import Segmenter
 from wristseg.predict.sources import Source, find_sources
 
 __all__ = ["PredictSummary", "predict"]
+
+
+#: Most frames that are segmented at a time; each model takes about 0.2 GB at 640x480.
+_MOST_MODELS = 4
+#: From so many images on it pays to load more than one model.
+_MANY_IMAGES = 16
 
 
 @dataclass(frozen=True)
@@ -59,11 +67,12 @@ def predict(config: PredictConfig) -> PredictSummary:
     """
     sources = find_sources(config.input)
     plan = plan_outputs(sources, config.output)
-    segmenter = Segmenter.load(config.checkpoint, device=config.device)
+    segmenters = _load_segmenters(config, sources)
+    classes = segmenters[0].classes
     origin = f"wristseg {versions()['wristseg']}, checkpoint SHA-256 {sha256_of(config.checkpoint)}"
-    results = Results(CocoPredictions(segmenter.classes) if config.save_coco else None)
+    results = Results(CocoPredictions(classes) if config.save_coco else None)
     predictor = MediaPredictor(
-        segmenter,
+        segmenters,
         results,
         alpha=config.alpha,
         save_mask=config.save_mask,
@@ -81,9 +90,29 @@ def predict(config: PredictConfig) -> PredictSummary:
     if results.problems or not plan.single_file:
         name = "predictions" if len(sources) > 1 else f"{plan.items[0].name}_prediction"
         path = plan.folder / f"{name}.json"
-        write_json(path, _record(config, sources, results, segmenter.classes))
+        write_json(path, _record(config, sources, results, classes))
         results.written.append(path)
     return PredictSummary(tuple(results.written), results.frames, seconds, tuple(results.problems))
+
+
+def _load_segmenters(config: PredictConfig, sources: list[Source]) -> list[Segmenter]:
+    """Load the model: for a loop's worth of frames several times, each on its part of the cores.
+
+    Two frames on one core each take less time than two in turns on both cores, since no thread
+    waits for another (docs/performance.md).
+    """
+    cores = default_threads()
+    models = min(cores, _MOST_MODELS)
+    few = len(sources) < _MANY_IMAGES and all(source.kind == "image" for source in sources)
+    if few or models == 1:
+        return [Segmenter.load(config.checkpoint, device=config.device)]
+    load = partial(Segmenter.load, config.checkpoint, device=config.device, threads=cores // models)
+    first = load()
+    if (
+        first.runtime == "torch"
+    ):  # one frame at a time fills a GPU, and PyTorch's threads are shared
+        return [Segmenter.load(config.checkpoint, device=config.device)]
+    return [first, *(load() for _ in range(models - 1))]
 
 
 def _predict_all(
