@@ -6,10 +6,11 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from wristseg.pipeline import ReadAhead, WorkBehind
+from wristseg.pipeline import ReadAhead, WorkBehind, map_in_order
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +157,45 @@ def test_error_of_the_loop_drops_what_waits(error: type[BaseException]) -> None:
 def test_reader_that_is_left_early_ends() -> None:
     with ReadAhead(numbers(10**9), depth=2) as items:
         assert next(iter(items)) == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_results_of_several_functions_come_in_order(count: int) -> None:
+    def uneven(number: int) -> int:
+        time.sleep(0.002 * (number % 4))
+        return -number
+
+    assert list(map_in_order([uneven] * count, numbers(40))) == [-number for number in range(40)]
+
+
+def test_several_functions_run_at_the_same_time() -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def wait(_number: int) -> int:
+        return together.wait()
+
+    assert len(list(map_in_order([wait, wait], numbers(6)))) == 6
+
+
+def test_items_are_taken_only_as_far_as_results_are_used() -> None:
+    taken: list[int] = []
+
+    def watched() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    with closing(map_in_order([abs, abs], watched())) as results:
+        assert next(results) == 0
+    assert len(taken) <= 5
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_error_of_a_function_comes_after_the_results_before_it(count: int) -> None:
+    seen: list[None] = []
+    with (
+        pytest.raises(OSError, match="No space left"),
+        closing(map_in_order([fail_at] * count, numbers(100))) as results,
+    ):
+        seen.extend(results)
+    assert len(seen) == 3

@@ -25,8 +25,9 @@ from wristseg.errors import DataError
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "encode_mask",
+    "encode_png_rows",
     "image_size_hw",
+    "png_rows",
     "read_image_rgb",
     "read_mask",
     "write_mask",
@@ -153,28 +154,38 @@ def write_mask(path: Path, mask: NDArray[np.uint8], classes: ClassTable) -> None
     """
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, expected (H, W) uint8")
-    differences = mask.copy()
-    differences[1:] -= mask[:-1]
-    content = encode_mask(differences, classes)
+    rows = png_rows((mask.shape[0], mask.shape[1]))
+    rows[:, 1:] = mask
+    rows[1:, 1:] -= mask[:-1]
+    content = encode_png_rows(rows, classes)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
-def encode_mask(row_differences: NDArray[np.uint8], classes: ClassTable) -> bytes:
-    """Return the bytes of a mask PNG, from each pixel minus the one above it.
+def png_rows(size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return memory for the rows of a mask PNG, to be filled from column 1 on.
 
-    Most differences of a mask are 0, and PNG knows them as its filter "Up". Compressed as runs they
-    take half the bytes and half the time of what Pillow writes, which offers no filter for palette
-    pictures (docs/performance.md). Format: https://www.w3.org/TR/png-3/.
+    What belongs there is each pixel's id minus that of the pixel above it, modulo 256. Most of
+    these differences are 0, and PNG knows them as its filter "Up": compressed as runs they take
+    half the bytes and half the time of what Pillow writes, which filters no palette pictures
+    (docs/performance.md).
+
+    Returns:
+        (H, W + 1) uint8, zeros but for column 0, which names the filter.
+    """
+    rows = np.zeros((size_hw[0], size_hw[1] + 1), np.uint8)
+    rows[:, 0] = _PNG_FILTER_UP
+    return rows
+
+
+def encode_png_rows(rows: NDArray[np.uint8], classes: ClassTable) -> bytes:
+    """Return the bytes of a mask PNG (https://www.w3.org/TR/png-3/).
 
     Args:
-        row_differences: (H, W) uint8, modulo 256; the top row holds the ids themselves.
+        rows: What ``png_rows`` gave, filled.
         classes: The table whose colours viewers show.
     """
-    height, width = row_differences.shape
-    rows = np.empty((height, width + 1), np.uint8)
-    rows[:, 0] = _PNG_FILTER_UP
-    rows[:, 1:] = row_differences
+    height, width = rows.shape[0], rows.shape[1] - 1
     # Of the memory levels 8 is quickest; 9 empties larger tables and gives the same bytes.
     deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_RLE)
     header = struct.pack(">IIBBBBB", width, height, 8, _PNG_PALETTE, 0, 0, 0)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 from PIL import Image
 
@@ -82,3 +87,33 @@ def test_f20_checkpoint_that_is_no_file_ends_with_3(capsys, picture, tmp_path, c
     )
     assert code == 3
     assert stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_f17_signal_ends_a_video_with_its_code_and_no_half_file(
+    checkpoint, tmp_path, number, code, word
+):
+    clip = make_clip(tmp_path / "a.mp4", frames=3000)
+    out = tmp_path / "out"
+    child = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "wristseg", "predict", "--device", "cpu", "--save-mask"),
+            *("--checkpoint", checkpoint, "--input", clip, "--output", out),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(out.glob(".a_overlay*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    child.send_signal(number)
+    _, stderr = child.communicate(timeout=30)
+    assert child.returncode == code, stderr
+    assert word in stderr
+    assert "Traceback" not in stderr
+    assert list(out.iterdir()) == []

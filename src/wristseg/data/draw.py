@@ -51,27 +51,28 @@ class FrameRuns:
                 ids[self.inside[class_id]] = class_id
         return ids
 
-    def row_differences(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return each pixel minus the one above it, modulo 256; the top row as it is.
-
-        Nearly all of these are 0, and they are what a PNG's filter "Up" stores.
+    def row_differences(
+        self, values: NDArray[np.uint8]
+    ) -> tuple[tuple[NDArray[np.int32], NDArray[np.int32]], NDArray[np.uint8]]:
+        """Return where a pixel differs from the one above it, and by how much.
 
         Args:
             values: (R,) uint8, value of each run.
 
         Returns:
-            (H, W) uint8.
+            Rows and columns, (R,) int32 both, and (R,) uint8, the difference modulo 256; above the
+            top row everything is 0. Pixels that are not named have the value of the one above.
         """
-        columns, rows = np.divmod(self.starts, self.size_hw[0])
+        columns, rows = np.divmod(self.starts, np.int32(self.size_hw[0]))
         differences = values.copy()
         differences[1:] -= values[:-1]
-        pixels = np.zeros(self.size_hw, np.uint8)
-        pixels[rows, columns] = np.where(rows == 0, values, differences)
-        return pixels
+        return (rows, columns), np.where(rows == 0, values, differences)
 
     def to_pixels(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return (H, W) uint8, the value of each pixel's run."""
-        pixels = self.row_differences(values)
+        pixels = np.zeros(self.size_hw, np.uint8)
+        places, differences = self.row_differences(values)
+        pixels[places] = differences
         for row in range(1, self.size_hw[0]):
             pixels[row] += pixels[row - 1]
         return pixels

@@ -21,13 +21,9 @@ from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
 from wristseg.data.progress import for_each, with_progress
 from wristseg.errors import DataError, UsageError
-from wristseg.images import encode_mask
-from wristseg.pipeline import WorkBehind
+from wristseg.images import encode_png_rows, png_rows
 
 __all__ = ["MasksSummary", "generate_masks"]
-
-#: Drawn masks that wait to be compressed: 20 MB at 640x480.
-_MOST_WAITING = 64
 
 
 @dataclass(frozen=True)
@@ -110,25 +106,36 @@ def _draw(dataset: LabelledDataset, output_dir: Path, viz_dir: Path | None) -> l
     The masks get their names together at the end, so that a run that is stopped leaves those of
     the run before it.
     """
-    drawn = []
+    drawn: list[_DrawnFrame] = []
+    rows_by_size: dict[tuple[int, int], NDArray[np.uint8]] = {}
     with FileBatch(output_dir) as masks:
-
-        def write(item: tuple[str, NDArray[np.uint8]]) -> None:
-            stem, row_differences = item
-            masks.write(f"{stem}.png", encode_mask(row_differences, dataset.classes))
-
-        with WorkBehind(write, depth=_MOST_WAITING) as writer:
-            frames = dataset.frames
-            for frame in with_progress(frames, total=len(frames), doing="drawing masks"):
-                assert frame.coco is not None
-                runs = frame_runs(frame.coco)
-                ids = _paint(runs, dataset.classes)
-                writer.put((frame.stem, runs.row_differences(ids[frame.tag])))
-                drawn.append(_count(runs, ids, frame.tag, dataset.classes))
-                if viz_dir is not None:
-                    mask = runs.to_pixels(ids[frame.tag])
-                    _write_overlay(viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
+        frames = dataset.frames
+        # One thread: the steps are so short that threads would mostly wait for Python's lock.
+        for frame in with_progress(frames, total=len(frames), doing="drawing masks"):
+            assert frame.coco is not None
+            runs = frame_runs(frame.coco)
+            ids = _paint(runs, dataset.classes)
+            if frame.size_hw not in rows_by_size:
+                rows_by_size[frame.size_hw] = png_rows(frame.size_hw)
+            content = _encode(runs, ids[frame.tag], rows_by_size[frame.size_hw], dataset.classes)
+            masks.write(f"{frame.stem}.png", content)
+            drawn.append(_count(runs, ids, frame.tag, dataset.classes))
+            if viz_dir is not None:
+                mask = runs.to_pixels(ids[frame.tag])
+                _write_overlay(viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
     return drawn
+
+
+def _encode(
+    runs: FrameRuns, ids: NDArray[np.uint8], rows: NDArray[np.uint8], classes: ClassTable
+) -> bytes:
+    """Return the PNG of a mask; ``rows`` is memory for it, which is left as it was."""
+    places, differences = runs.row_differences(ids)
+    pixels = rows[:, 1:]
+    pixels[places] = differences
+    content = encode_png_rows(rows, classes)
+    pixels[places] = 0  # quicker than new memory for each of the frames
+    return content
 
 
 def _paint(runs: FrameRuns, classes: ClassTable) -> dict[str, NDArray[np.uint8]]:

@@ -24,7 +24,7 @@ from wristseg.artifacts import atomic_path
 from wristseg.errors import DataError
 from wristseg.images import read_image_rgb, write_mask
 from wristseg.interruption import raise_lost_signal
-from wristseg.overlay import blend
+from wristseg.overlay import Blender
 from wristseg.pipeline import ReadAhead, WorkBehind, map_in_order
 from wristseg.predict.coco import CocoPredictions
 from wristseg.predict.mask_video import open_mask_video
@@ -102,7 +102,7 @@ class MediaPredictor:
         self._segmenters = segmenters
         self._classes = segmenters[0].classes
         self._results = results
-        self._alpha = alpha
+        self._blender = Blender(self._classes, alpha=alpha)
         self._save_mask = save_mask
         self._several = several
         self._origin = origin
@@ -180,9 +180,10 @@ class MediaPredictor:
         self._results.problems.append(str(error))
 
     def _write_image(self, path: Path, outputs: Outputs, done: _Segmented) -> None:
+        picture = self._blender.blend(done.rgb, done.mask)
         with atomic_path(outputs.overlay) as temporary:
             # Each format takes its own option and ignores the other's.
-            Image.fromarray(self._overlay(done)).save(temporary, compress_level=2, quality=95)
+            Image.fromarray(picture).save(temporary, compress_level=2, quality=95)
         self._results.written.append(outputs.overlay)
         if self._save_mask:
             write_mask(outputs.mask, done.mask, self._classes)
@@ -228,7 +229,7 @@ class MediaPredictor:
 
             def write(done: _Segmented) -> None:
                 assert done.pts is not None
-                picture = _padded_to_even(self._overlay(done))
+                picture = _padded_to_even(self._blender.blend(done.rgb, done.mask))
                 overlay.write(picture, done.pts, image_format="rgb24")
                 if masks is not None:
                     masks.write(done.mask, done.pts, image_format="gray")
@@ -236,9 +237,6 @@ class MediaPredictor:
                     self._results.coco.add(self._frame_name(outputs, next(numbers)), done.mask)
 
             yield stack.enter_context(WorkBehind(write, depth=_DEPTH))
-
-    def _overlay(self, done: _Segmented) -> NDArray[np.uint8]:
-        return blend(done.rgb, done.mask, self._classes, alpha=self._alpha)
 
     def _frame_name(self, outputs: Outputs, index: int) -> str:
         # CVAT names the frames of a video task so, and matches an imported file by these names.
