@@ -284,7 +284,7 @@ class BenchmarkConfig:
     """Options of ``wristseg benchmark``."""
 
     quick: bool = False
-    """A minute: few rounds, and no training."""
+    """About a minute: few rounds, no clip and no training."""
     output: Path | None = None
     """Folder of the page, plot and results.json; where not given, docs/benchmarks in a clone,
     benchmarks_out elsewhere, and outputs/benchmark_quick with --quick."""

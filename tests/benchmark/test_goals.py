@@ -28,6 +28,7 @@ def results():
         git_commit=None,
         started="",
         options={},
+        sizes=("640x480", "84x84"),
         runtime={"640x480": "onnxruntime", "84x84": "openvino"},
         gemm_gflops={"torch": 100.0, "numpy": 200.0},
         gmacs={"640x480": 1.0},

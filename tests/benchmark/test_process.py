@@ -29,7 +29,7 @@ def test_peak_memory_is_that_of_the_process_and_not_of_its_parent(process):
 
 def test_an_error_is_told_and_the_process_goes_on(process):
     with pytest.raises(ContestantError, match="wristseg/torch: load failed: FileNotFoundError"):
-        process.ask("load", size="84x84", files={}, frames=["no_such_frame.npy"])
+        process.ask("load", contestant="a/b", size="s", files={}, frames=["no_such_frame.npy"])
     assert process.ask("memory")
 
 

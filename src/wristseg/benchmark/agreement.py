@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.benchmark.contestants import PLAIN
-from wristseg.benchmark.process import ContestantProcess
+from wristseg.benchmark.contestants import PLAIN, Contestant
 from wristseg.benchmark.results import Agreement
 from wristseg.benchmark.run import Run, Running
 from wristseg.metrics import confusion_matrix, mean_iou
@@ -28,12 +27,12 @@ def measure_agreement(run: Run, running: Running) -> None:
     images = _chosen(run.images, run.plan.agreement_frames)
     own = [contestant for contestant in running if contestant.family == "wristseg"]
     for size in run.sizes:
-        expected = _masks(run, running[PLAIN], size, images)
+        expected = _masks(run, running, PLAIN, size, images)
         validation = _Validation(run, size, {path.stem for path in images})
         plain_iou = validation.iou(expected)
         run.advance()
         for contestant in own:
-            found = _masks(run, running[contestant], size, images)
+            found = _masks(run, running, contestant, size, images)
             equal = [float((found[stem] == expected[stem]).mean()) for stem in expected]
             run.results.agreements.append(
                 Agreement(
@@ -55,10 +54,14 @@ def _chosen(images: Sequence[Path], frames: int | None) -> list[Path]:
     return [images[i] for i in np.linspace(0, len(images) - 1, frames).astype(int)]
 
 
-def _masks(run: Run, process: ContestantProcess, size: str, images: Sequence[Path]) -> Masks:
+def _masks(
+    run: Run, running: Running, contestant: Contestant, size: str, images: Sequence[Path]
+) -> Masks:
     path = run.scratch / "labels.npz"
     names = [str(image) for image in images]
-    process.ask("labels", size=size, images=names, output=str(path))
+    running[contestant].ask(
+        "labels", contestant=contestant.name, size=size, images=names, output=str(path)
+    )
     with np.load(path) as file:
         arrays = [file[name] for name in file.files]
     return {image.stem: mask for image, mask in zip(images, arrays, strict=True)}

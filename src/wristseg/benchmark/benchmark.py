@@ -31,7 +31,7 @@ from wristseg.benchmark.contestants import PLAIN, TOOLS, Contestant, find_plain,
 from wristseg.benchmark.goals import find_goals
 from wristseg.benchmark.machine import describe_machine, library_versions
 from wristseg.benchmark.page import results_page
-from wristseg.benchmark.plan import FULL, QUICK, Plan
+from wristseg.benchmark.plan import FULL, QUICK, Plan, size_name
 from wristseg.benchmark.plot import draw_results
 from wristseg.benchmark.prediction import measure_loads, measure_predictions, start_all
 from wristseg.benchmark.prepare import prepare
@@ -75,6 +75,7 @@ def benchmark(
         git_commit=git_commit(),
         started=datetime.now().astimezone().isoformat(timespec="seconds"),
         options={name: str(value) for name, value in asdict(config).items()} | asdict(plan),
+        sizes=(size_name(plan.sizes_hw[0]), size_name(plan.sizes_hw[1])),
         notes=notes,
     )
     with (
@@ -132,8 +133,8 @@ def _measure(
     if run.dataset is not None and plan.train_rounds > 0:
         with _part(run, steps, "training", plan.train_rounds * len(plan.trainings) * 2):
             measure_trainings(run)
-    elif plan.train_rounds == 0:
-        run.results.notes.append("training: left out by --quick, an epoch of the plain one is long")
+    left_out = [("training", plan.train_rounds), ("clip to overlay mp4", plan.clip_rounds)]
+    run.results.notes += [f"{part}: left out by --quick" for part, rounds in left_out if not rounds]
 
 
 @contextlib.contextmanager

@@ -13,8 +13,6 @@ from wristseg.benchmark.results import Goal, Results
 
 __all__ = ["find_goals"]
 
-_LARGE, _SMALL = "640x480", "84x84"
-
 
 def find_goals(results: Results) -> list[Goal]:
     """Return the rows that this run has figures for."""
@@ -29,7 +27,7 @@ def find_goals(results: Results) -> list[Goal]:
 
 
 def _predict_goals(results: Results) -> Iterator[Goal]:
-    for size, must, aim in ((_LARGE, 8.0, 12.0), (_SMALL, 8.0, 15.0)):
+    for size, must, aim in zip(results.sizes, (8.0, 8.0), (12.0, 15.0), strict=True):
         ours = results.prediction(_own(results, size), size)
         plain = results.prediction(PLAIN.name, size)
         if ours is None:
@@ -39,7 +37,7 @@ def _predict_goals(results: Results) -> Iterator[Goal]:
             work = f"predict a frame, model {size}"
             yield _ratio(work, plain.seconds.median, seconds, must=must, aim=aim, text=_ms)
         floor = results.floor_s(size)
-        if size == _LARGE and floor is not None:
+        if size == results.sizes[0] and floor is not None:
             yield _at_most(
                 f"predict {size} over the floor ({_ms(floor)} at the peak of this run)",
                 _ms(seconds),
@@ -51,8 +49,9 @@ def _predict_goals(results: Results) -> Iterator[Goal]:
 
 
 def _load_goals(results: Results) -> Iterator[Goal]:
-    ours = results.load("wristseg/auto", _LARGE) or results.load(_own(results, _LARGE), _LARGE)
-    plain = results.load(PLAIN.name, _LARGE)
+    size = results.sizes[0]
+    ours = results.load("wristseg/auto", size) or results.load(_own(results, size), size)
+    plain = results.load(PLAIN.name, size)
     if ours is None:
         return
     seconds = ours.seconds.median
@@ -85,9 +84,10 @@ def _clip_goals(results: Results) -> Iterator[Goal]:
 
 
 def _work_goals(results: Results) -> Iterator[Goal]:
+    large, small = results.sizes
     rows = (
-        (f"training {_LARGE}", f"training epoch {_LARGE}, batch 4", 4.0, 6.0, _s),
-        (f"training {_SMALL}", f"training epoch {_SMALL}, batch 16", 6.0, 15.0, _s),
+        (f"training {large}", f"training epoch {large}, batch 4", 4.0, 6.0, _s),
+        (f"training {small}", f"training epoch {small}, batch 16", 6.0, 15.0, _s),
         ("masks, whole command", "masks from COCO, whole command", 3.0, 8.0, _fps),
         ("masks", "masks from COCO, the work alone", 3.0, 8.0, _fps),
     )
@@ -99,7 +99,7 @@ def _work_goals(results: Results) -> Iterator[Goal]:
 
 
 def _tail_goals(results: Results) -> Iterator[Goal]:
-    for size in (_LARGE, _SMALL):
+    for size in results.sizes:
         ours = results.prediction(_own(results, size), size)
         if ours is not None:
             yield _at_most(

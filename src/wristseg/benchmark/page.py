@@ -70,7 +70,7 @@ _METHOD = """\
   six classes, resize by OpenCV, scaling and argmax inside the graph.
 - A turn starts with two frames that are not timed. Percentiles are over all frames of all rounds.
 - First mask: from the start of a process, libraries and files in the disk cache, to the first mask.
-  Memory is the most that the process held until ten masks later.
+  Memory is the most that the process held until five masks later.
 - An epoch includes validation and checkpoints. The first one of a run is not timed.
 - Two works of `plain` end in another file than wristseg's: its overlay clip is MPEG-4 part 2, which
   is quicker to encode than H.264, and its files are not flushed to disk before they are renamed."""

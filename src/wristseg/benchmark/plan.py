@@ -31,7 +31,7 @@ class Plan:
     """Amounts of each part; 0 rounds leave a part out.
 
     Attributes:
-        sizes_hw: Network inputs of the models to predict with.
+        sizes_hw: Network inputs of the models to predict with, the large one first.
         predict_rounds: Turns of each contestant and model.
         turn_s: Least length of a turn in seconds.
         turn_frames: Least frames of a turn.
@@ -44,7 +44,7 @@ class Plan:
         agreement_frames: Frames whose labels are compared; None for all.
     """
 
-    sizes_hw: tuple[tuple[int, int], ...]
+    sizes_hw: tuple[tuple[int, int], tuple[int, int]]
     predict_rounds: int
     turn_s: float
     turn_frames: int
@@ -77,12 +77,12 @@ FULL = Plan(
 QUICK = Plan(
     sizes_hw=((480, 640), (84, 84)),
     predict_rounds=2,
-    turn_s=0.2,
-    turn_frames=3,
+    turn_s=0.1,
+    turn_frames=2,
     load_rounds=0,
     masks_rounds=1,
-    clip_rounds=1,
-    clip_frames=8,
+    clip_rounds=0,
+    clip_frames=None,
     train_rounds=0,
     trainings=(),
     agreement_frames=6,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -23,16 +22,13 @@ from wristseg.benchmark.summary import miss_shares, summarize
 __all__ = ["Samples", "measure_loads", "measure_predictions", "start_all"]
 
 #: Frames after the first mask before memory is read; by then nothing grows any more.
-_MEMORY_FRAMES = 10
+_MEMORY_FRAMES = 5
 
 _GEMM = "gemm"
 
 #: Seconds from the start of a process to its first mask, and the most bytes it held.
 Sample = tuple[float, int | None]
 Samples = dict[tuple[Contestant, str], list[Sample]]
-
-#: Families whose models come from the checkpoints, and whose loading is always timed.
-_READ_CHECKPOINTS = {"wristseg", "plain"}
 
 
 def start_all(
@@ -50,18 +46,12 @@ def start_all(
     """
     running: Running = {}
     samples: Samples = {}
-    own = [contestant for contestant in contestants if contestant.family in _READ_CHECKPOINTS]
-    peers = [contestant for contestant in contestants if contestant not in own]
-    # A quick run does not time how peers load, so two of them may do it at once.
-    at_once = 1 if run.plan.load_rounds > 0 else 2
-    for group, width in ((own, 1), (peers, at_once)):
-        with ThreadPoolExecutor(width) as pool:
-            started = pool.map(partial(_start, run, stack), group)
-            for contestant, (process, sample) in zip(group, started, strict=True):
-                if process is not None:
-                    running[contestant] = process
-                if sample is not None and width == 1:
-                    samples[contestant, run.sizes[0]] = [sample]
+    for contestant in contestants:
+        process, sample = _start(run, stack, contestant)
+        if process is not None:
+            running[contestant] = process
+        if sample is not None:
+            samples[contestant, run.sizes[0]] = [sample]
     return running, samples
 
 
@@ -69,7 +59,9 @@ def measure_predictions(run: Run, running: Running) -> None:
     """Time all contestants and the matrix product in rounds."""
     amount = {"turn_s": run.plan.turn_s, "least": run.plan.turn_frames}
     turns: dict[str, Callable[[], Any]] = {
-        f"{contestant.name} {size}": partial(process.ask, "predict", size=size, **amount)
+        f"{contestant.name} {size}": partial(
+            process.ask, "predict", contestant=contestant.name, size=size, **amount
+        )
         for contestant, process in running.items()
         for size in run.sizes
     }
@@ -111,11 +103,16 @@ def measure_loads(run: Run, contestants: Sequence[Contestant], samples: Samples)
 def _start(
     run: Run, stack: ExitStack, contestant: Contestant
 ) -> tuple[ContestantProcess | None, Sample | None]:
-    """Start a contestant and load its models; None for one that fails, which is noted."""
+    """Start a contestant and load its models; one that fails is noted."""
     first, *others = run.sizes
+    sample = None
     try:
-        process = stack.enter_context(run.start(contestant))
-        sample = _first_mask(run, process, contestant, first)
+        if _shares_tools(run, contestant):
+            process = run.tools
+            run.load(process, contestant, first)
+        else:
+            process = stack.enter_context(run.start(contestant))
+            sample = _first_mask(run, process, contestant, first)
         for size in others:
             run.load(process, contestant, size)
     except ContestantError as error:
@@ -124,6 +121,16 @@ def _start(
     finally:
         run.advance()
     return process, sample
+
+
+def _shares_tools(run: Run, contestant: Contestant) -> bool:
+    """Whether a contestant does without a process of its own, whose start would be timed.
+
+    In a quick run PyTorch's peers run where their weights were made, which has all imports behind
+    it; threads are PyTorch's own there, so that nothing else stirs.
+    """
+    peer = contestant.family not in {"wristseg", "plain"}
+    return peer and contestant.engine == "torch" and run.plan.load_rounds == 0
 
 
 def _fresh(run: Run, contestant: Contestant, size: str) -> Sample | None:
@@ -138,7 +145,7 @@ def _fresh(run: Run, contestant: Contestant, size: str) -> Sample | None:
 def _first_mask(run: Run, process: ContestantProcess, contestant: Contestant, size: str) -> Sample:
     run.load(process, contestant, size)
     seconds = time.perf_counter() - process.started
-    process.ask("predict", size=size, turn_s=0.0, least=_MEMORY_FRAMES)
+    process.ask("predict", contestant=contestant.name, size=size, turn_s=0.0, least=_MEMORY_FRAMES)
     return seconds, process.ask("memory")["peak_bytes"]
 
 

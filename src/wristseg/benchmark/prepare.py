@@ -7,6 +7,7 @@ by ``benchmark.benchmark``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +43,22 @@ def prepare(run: Run, config: BenchmarkConfig, contestants: Sequence[Contestant]
     given = (config.checkpoint_640, config.checkpoint_84)
     for size_hw, path in zip(run.plan.sizes_hw, given, strict=True):
         _find_checkpoint(run, size_hw, path)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        tools = beside.submit(_use_tools, run, contestants)
+        _choose_runtime(run)
+        for contestant in contestants:
+            exported = contestant.family == "wristseg" and contestant.engine != "torch"
+            if exported or (contestant == PLAIN and run.plan.load_rounds > 0):
+                _load_once(run, contestant)
+        tools.result()
+
+
+def _use_tools(run: Run, contestants: Sequence[Contestant]) -> None:
     for family in sorted({c.family for c in contestants} - {"wristseg", "plain"}):
         exports = any(c.family == family and c.engine == "onnxruntime" for c in contestants)
         _write_peer(run, family, exports=exports)
     counts = run.tools.ask("macs", sizes_hw=run.plan.sizes_hw)["gmacs"]
     run.results.gmacs = dict(zip(run.sizes, counts, strict=True))
-    for contestant in contestants:
-        if contestant.family == "wristseg" and contestant.engine != "torch":
-            _load_once(run, contestant)
-        if contestant == PLAIN and run.plan.load_rounds > 0:
-            _load_once(run, contestant)
-    _choose_runtime(run)
 
 
 def _find_inputs(run: Run, config: BenchmarkConfig) -> None:

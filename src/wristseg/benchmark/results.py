@@ -139,6 +139,7 @@ class Results:
         started: When, ISO 8601 with the offset from UTC.
         seconds: How long all of it took.
         options: Options of the command and amounts of the plan.
+        sizes: Network inputs of the models, the large one first.
         frame: Size of the frames that are predicted.
         weights: Size to what its weights are.
         runtime: Size to the runtime that wristseg picked.
@@ -158,6 +159,7 @@ class Results:
     git_commit: str | None
     started: str
     options: dict[str, Any]
+    sizes: tuple[str, str]
     seconds: float = 0.0
     frame: str = ""
     weights: dict[str, str] = field(default_factory=dict)

@@ -83,4 +83,5 @@ class Run:
     def load(self, process: ContestantProcess, contestant: Contestant, size: str) -> None:
         """Let a process load a model and predict a first frame."""
         frames = [str(path) for path in self.frames]
-        process.ask("load", size=size, files=self.files(contestant, size), frames=frames)
+        files = self.files(contestant, size)
+        process.ask("load", contestant=contestant.name, size=size, files=files, frames=frames)

@@ -29,16 +29,19 @@ _GEMM_SIDE = 2048
 class _Contestant:
     """Answers commands; each public method is one, its arguments are the command's."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._models: dict[str, Predict] = {}
+    def __init__(self) -> None:
+        self._models: dict[tuple[str, str], Predict] = {}
+        self._frame_files: list[str] = []
         self._frames: list[Any] = []
 
-    def load(self, *, size: str, files: dict[str, str], frames: list[str]) -> dict[str, Any]:
+    def load(
+        self, *, contestant: str, size: str, files: dict[str, str], frames: list[str]
+    ) -> dict[str, Any]:
         """Load a model and predict a first frame.
 
         Args:
-            size: What the model is called in later commands.
+            contestant: Whose model; later commands name it by this and its size.
+            size: Network input.
             files: See ``benchmark.models.load_model``.
             frames: ``.npy`` files of (H, W, 3) uint8 BGR frames.
         """
@@ -47,19 +50,20 @@ class _Contestant:
         from wristseg.benchmark.models import load_model
 
         first = np.load(frames[0])
-        self._models[size] = load_model(self._name, files)
-        mask = self._models[size](first)
+        predict = load_model(contestant, files)
+        mask = predict(first)
+        self._models[contestant, size] = predict
         self._frames = [first]
         self._frame_files = frames
         return {"shape": list(mask.shape), "dtype": str(mask.dtype)}
 
-    def predict(self, *, size: str, turn_s: float, least: int) -> dict[str, Any]:
+    def predict(self, *, contestant: str, size: str, turn_s: float, least: int) -> dict[str, Any]:
         """Predict frames for a while; answers the seconds of each."""
         import numpy as np
 
         if len(self._frames) < len(self._frame_files):
             self._frames = [np.load(path) for path in self._frame_files]
-        predict, frames = self._models[size], self._frames
+        predict, frames = self._models[contestant, size], self._frames
         for frame in frames[:_WARM_UP]:
             predict(frame)
         seconds: list[float] = []
@@ -71,13 +75,15 @@ class _Contestant:
             seconds.append(time.perf_counter() - started)
         return {"seconds": seconds}
 
-    def labels(self, *, size: str, images: list[str], output: str) -> dict[str, Any]:
+    def labels(
+        self, *, contestant: str, size: str, images: list[str], output: str
+    ) -> dict[str, Any]:
         """Write the masks of image files, at their own size, into one ``.npz``."""
         import numpy as np
 
         from wristseg.images import read_image_rgb
 
-        predict = self._models[size]
+        predict = self._models[contestant, size]
         masks = [
             predict(np.ascontiguousarray(read_image_rgb(Path(image))[..., ::-1]))
             for image in images
@@ -172,7 +178,7 @@ def main() -> None:
     """Answer the commands of stdin until it ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # libraries print what they like; answers must stay whole
-    contestant = _Contestant(sys.argv[1])
+    contestant = _Contestant()
     for line in sys.stdin:
         command = json.loads(line)
         handler: Callable[..., dict[str, Any]] = getattr(contestant, command.pop("do"))

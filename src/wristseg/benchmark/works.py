@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.benchmark.contestants import PLAIN, plain_masks
+from wristseg.benchmark.contestants import AUTO, PLAIN, Contestant, plain_masks
 from wristseg.benchmark.process import ContestantProcess, run_timed
 from wristseg.benchmark.results import Work
 from wristseg.benchmark.rounds import take_turns
@@ -32,7 +32,9 @@ __all__ = ["measure_clip", "measure_mask_commands", "measure_masks"]
 def measure_masks(run: Run, running: Running) -> None:
     """Time drawing all masks in running processes, and compare what was drawn."""
     excluded = str(_no_exclusions(run.scratch))
-    processes = _pair(running, "torch")
+    processes = {"wristseg": running[_own(running, "torch")]}
+    if PLAIN in running:
+        processes["plain"] = running[PLAIN]
     folders = {name: run.scratch / f"masks_{name}" for name in processes}
 
     def draw(name: str) -> dict[str, Any]:
@@ -87,12 +89,12 @@ def measure_clip(run: Run, running: Running) -> None:
     size, clip = run.sizes[0], run.clip
     if run.plan.clip_frames is not None:
         clip = _shortened(clip, run.scratch / "short.mp4", run.plan.clip_frames)
-    processes = _pair(running, run.results.runtime[size])
+    alone = _own(running, run.results.runtime[size])
 
-    def convert(name: str) -> dict[str, Any]:
+    def convert(name: str, process: ContestantProcess) -> dict[str, Any]:
         output = run.scratch / f"overlay_{name}.mp4"
         output.unlink(missing_ok=True)
-        return processes[name].ask(
+        return process.ask(
             "clip",
             checkpoint=str(run.checkpoints[size]),
             plain=_plain(name, run.plain),
@@ -101,24 +103,34 @@ def measure_clip(run: Run, running: Running) -> None:
         )
 
     frames = _count_frames(clip)
-    turns: dict[str, Callable[[], dict[str, Any]]] = {
-        name: partial(convert, name) for name in processes
-    }
-    amount = {"turn_s": 0.0, "least": frames}
-    turns["model only"] = partial(processes["wristseg"].ask, "predict", size=size, **amount)
-    found = take_turns(turns, rounds=run.plan.clip_rounds, seed=run.seed, done=run.advance)
-    alone = summarize([value for answer in found.pop("model only") for value in answer["seconds"]])
+    # A process of its own for the stage too: it loads a model itself, and two of them in one
+    # process would share its cores with each other's threads.
+    with run.start(AUTO) as stage:
+        turns: dict[str, Callable[[], dict[str, Any]]] = {
+            "wristseg": partial(convert, "wristseg", stage),
+            "model only": partial(
+                running[alone].ask,
+                "predict",
+                contestant=alone.name,
+                size=size,
+                turn_s=0.0,
+                least=frames,
+            ),
+        }
+        if PLAIN in running:
+            turns["plain"] = partial(convert, "plain", running[PLAIN])
+        found = take_turns(turns, rounds=run.plan.clip_rounds, seed=run.seed, done=run.advance)
+    seconds = [value for answer in found.pop("model only") for value in answer["seconds"]]
     for name, answers in found.items():
         run.results.works.append(_per_frame("clip", name, answers))
-    run.results.works.append(Work("clip, model only", "wristseg", "frame", alone, frames))
+    model_only = Work("clip, model only", "wristseg", "frame", summarize(seconds), frames)
+    run.results.works.append(model_only)
 
 
-def _pair(running: Running, engine: str) -> dict[str, ContestantProcess]:
-    """Return wristseg's process of this engine, or of the first there is, and the plain one."""
+def _own(running: Running, engine: str) -> Contestant:
+    """Return wristseg in this runtime, or in the first there is."""
     own = [contestant for contestant in running if contestant.family == "wristseg"]
-    chosen = next((contestant for contestant in own if contestant.engine == engine), own[0])
-    pair = {"wristseg": running[chosen]}
-    return pair if PLAIN not in running else {**pair, "plain": running[PLAIN]}
+    return next((contestant for contestant in own if contestant.engine == engine), own[0])
 
 
 def _plain(name: str, path: Path | None) -> str | None:
