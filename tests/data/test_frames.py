@@ -59,14 +59,30 @@ def test_images_are_decoded_once(dataset, monkeypatch):
     assert sorted(calls) == sorted(frame.stem for frame in dataset.frames)
 
 
-def test_frames_beyond_the_memory_bound_are_decoded_again_with_the_same_result(dataset):
-    one_frame = 32 * 40 * 4
-    bounded = training_frames(dataset, cache_bytes=2 * one_frame)
+@pytest.mark.parametrize("recipe", ["none", "flips", "full"])
+def test_frames_beyond_the_memory_bound_are_the_same_from_the_file(dataset, recipe, tmp_path):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    size_hw = dataset.frames[0].size_hw if recipe == "full" else (32, 40)
+    two_frames = 2 * 4 * size_hw[0] * size_hw[1]
+    bounded = training_frames(dataset, recipe=recipe, cache_bytes=two_frames, cache_folder=folder)
     bounded.preload()
-    assert len(bounded._cache) == 2
-    unbounded = training_frames(dataset)
-    for i in range(len(bounded)):
-        assert np.array_equal(bounded[0, i][0], unbounded[0, i][0])
+    assert bounded.memory_bytes == two_frames
+    unbounded = training_frames(dataset, recipe=recipe)
+    batches = EpochBatches(len(unbounded), 4, seed=5)
+    for one, other in zip(
+        PrefetchLoader(bounded, batches), PrefetchLoader(unbounded, batches), strict=True
+    ):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    assert list(folder.iterdir()) == []
+
+
+def test_images_beyond_the_memory_bound_are_decoded_once_too(dataset, monkeypatch, tmp_path):
+    frames = training_frames(dataset, cache_bytes=0, cache_folder=tmp_path)
+    frames.preload()
+    monkeypatch.setattr(type(dataset), "image", lambda *_: pytest.fail("decoded again"))
+    frames.batch([(0, i) for i in range(len(frames))])
 
 
 def test_damaged_images_are_listed_all_at_once(dataset):

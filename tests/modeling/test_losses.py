@@ -54,6 +54,48 @@ def test_soft_iou_counts_a_class_that_is_absent_from_the_batch():
     assert soft_iou_loss(logits, labels).item() == pytest.approx(1 / 3, abs=1e-2)
 
 
+@pytest.mark.parametrize("size_hw", [(8, 10), (3, 4)])
+def test_the_written_out_gradient_is_that_of_finite_differences(size_hw):
+    _, labels = random_batch(4, ignored=0.2)
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(3, 4, *size_hw, generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda z: soft_iou_loss(z, labels), logits.requires_grad_())
+
+
+@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
+def test_small_logits_are_enlarged_to_the_labels(loss):
+    _, labels = random_batch(ignored=0.2)
+    small = torch.randn(3, 6, 2, 3, generator=torch.Generator().manual_seed(4), requires_grad=True)
+    large = functional.interpolate(small, size=(8, 10), mode="bilinear", align_corners=False)
+    one, other = loss(small, labels), loss(large, labels)
+    assert one.item() == pytest.approx(other.item(), rel=1e-6)
+    gradients = [torch.autograd.grad(value, small, retain_graph=True)[0] for value in (one, other)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("ignored", [0.0, 0.3])
+def test_a_batch_worked_on_in_parts_gives_the_loss_of_the_whole(monkeypatch, ignored):
+    logits, labels = random_batch(ignored=ignored)
+    losses, gradients = [], []
+    for chunk in (10**9, 1):
+        monkeypatch.setattr("wristseg.modeling.losses._CHUNK", chunk)
+        own = logits.clone().requires_grad_()
+        losses.append(soft_iou_loss(own, labels))
+        losses[-1].backward()
+        gradients.append(own.grad)
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients)
+
+
+def test_more_pixels_than_float32_can_count_one_by_one_are_all_counted():
+    # 5000 x 3500 pixels of class 0, all certain: past 2^24 a running float32 sum stands still.
+    labels = torch.zeros(1, 5000, 3500, dtype=torch.uint8)
+    labels[0, 0, :2000] = 1
+    logits = torch.tensor([30.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 2, 2)
+    expected = 1 - (1 - 2000 / labels.numel()) / 2
+    assert soft_iou_loss(logits, labels).item() == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
 def test_ignored_pixels_get_no_gradient(loss):
     logits, labels = random_batch(ignored=0.5)

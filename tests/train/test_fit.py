@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -287,10 +289,64 @@ def test_there_is_nothing_to_resume_in_an_empty_folder(config, console):
         train(replace(config, resume=True), console=console)
 
 
-def test_a_finished_run_is_not_resumed(finished_run, console):
+def test_a_finished_run_is_not_resumed(finished_run, console, tmp_path):
     config, *_ = finished_run
+    folder = shutil.copytree(config.output_dir, tmp_path / "copy")
+    (folder / "report.html").write_text("")
     with pytest.raises(UsageError, match="is finished"):
-        train(replace(config, resume=True), console=console)
+        train(replace(config, output_dir=folder, resume=True), console=console)
+
+
+def test_a_run_stopped_before_its_report_is_resumed_without_training(
+    finished_run, console, monkeypatch
+):
+    config, summary, _ = finished_run
+    monkeypatch.setattr(
+        "wristseg.train.fit.load_training_data", lambda *_, **__: pytest.fail("trained")
+    )
+    resumed = train(replace(config, resume=True), console=console)
+    assert replace(resumed, seconds=summary.seconds) == summary
+    assert "only its report is missing" in console.file.getvalue()
+
+
+# --- speed that must change no number ------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bare")
+def test_frames_from_the_mapped_file_train_the_same_weights(config, console):
+    for name, cache_gib in (("memory", 1.0), ("file", 0.0)):
+        folder = config.output_dir / name
+        train(replace(config, output_dir=folder, cache_gib=cache_gib), console=console)
+        assert not list(folder.parent.glob(".wristseg_frames_*"))
+    weights = [weights_of(config.output_dir / name / "last.ckpt") for name in ("memory", "file")]
+    assert equal(*weights)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare")
+def test_a_compiled_training_leaves_plain_names_and_nearly_the_same_weights(
+    config, console, monkeypatch
+):
+    translate = functools.partial(torch.compile, backend="eager")  # names do not depend on it
+    monkeypatch.setattr("torch.compile", translate)
+    for name, compiled in (("eager", False), ("compiled", True)):
+        folder = config.output_dir / name
+        train(replace(config, output_dir=folder, compile=compiled), console=console)
+    weights = [weights_of(config.output_dir / n / "last.ckpt") for n in ("eager", "compiled")]
+    assert list(weights[0]) == list(weights[1])
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_file_of_a_compiled_module_loads(finished_run, tmp_path):
+    _, summary, _ = finished_run
+    content = torch.load(summary.best_checkpoint, weights_only=True)
+    plain = content["state_dict"]
+    content["state_dict"] = {f"network._orig_mod.{name}": plain[name] for name in plain}
+    module = EfficientViTSegModule(6)
+    module.on_load_checkpoint(content)
+    module.load_state_dict(content["state_dict"])
+    assert equal(module.network.state_dict(), plain)
 
 
 @pytest.mark.usefixtures("bare")
@@ -320,13 +376,14 @@ def test_a_run_is_not_resumed_on_a_changed_data_set(config, console, monkeypatch
 def test_f18_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(
     config, console, monkeypatch, value, epoch
 ):
-    forward = EfficientViTSegModule.forward
+    step = EfficientViTSegModule.training_step
 
-    def diverge(self, images):
-        logits = forward(self, images)
-        return logits + value if self.training and self.current_epoch == epoch else logits
+    def diverge(self, batch, batch_idx):
+        if self.current_epoch == epoch:
+            self.network.seg_head.bias.data[0] = value
+        return step(self, batch, batch_idx)
 
-    monkeypatch.setattr(EfficientViTSegModule, "forward", diverge)
+    monkeypatch.setattr(EfficientViTSegModule, "training_step", diverge)
     with pytest.raises(TrainingError, match=f"epoch {epoch}, step 0: the loss is nan"):
         train(config, console=console)
     saved = [config.output_dir / name for name in ("best.ckpt", "last.ckpt")]

@@ -1,4 +1,4 @@
-"""Frames for training: decoded once, kept in memory, augmented and batched one step ahead.
+"""Frames for training: decoded once, kept, augmented and batched one step ahead.
 
 In: a data set with labels and the stems of one side of the split. Out: batches of standardised
 images and class ids. A loader's worker processes would fight the trainer for a small machine's
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wristseg.data.augment import Recipe, augment
+from wristseg.data.frame_store import FrameStore
 from wristseg.data.progress import for_each
 from wristseg.errors import DataError
 from wristseg.preprocess import PreprocessContract
@@ -37,7 +39,7 @@ FrameKey = tuple[int, int]
 #: Images (N, 3, H, W) float32, standardised, channels last; class ids (N, H, W) uint8.
 Batch = tuple[Tensor, Tensor]
 
-#: 1,700 frames of 640x480 with their masks; frames beyond it are decoded again in each epoch.
+#: 1,700 frames of 640x480 with their masks; frames beyond it go to a mapped file.
 _CACHE_BYTES = 2 * 1024**3
 
 _BATCHES_AHEAD = 2
@@ -56,6 +58,7 @@ class TrainingFrames:
         recipe: Augmentation.
         seed: Seed of the augmentation.
         cache_bytes: Most memory for decoded frames.
+        cache_folder: Where a file without a name is made for the frames beyond it.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class TrainingFrames:
         recipe: Recipe,
         seed: int,
         cache_bytes: int = _CACHE_BYTES,
+        cache_folder: Path | None = None,
     ) -> None:
         frames = {frame.stem: frame for frame in dataset.frames}
         self._dataset = dataset
@@ -74,9 +78,16 @@ class TrainingFrames:
         self._contract = contract
         self._recipe = recipe
         self._seed = seed
-        sizes = np.cumsum([self._bytes_of(frame.size_hw) for frame in self._frames])
-        self._num_cached = int(np.searchsorted(sizes, cache_bytes, side="right"))
-        self._cache: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
+        self._store = FrameStore(
+            [self._kept_hw(frame.size_hw) for frame in self._frames],
+            memory_bytes=cache_bytes,
+            folder=cache_folder,
+        )
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the frames take once all are decoded; what lies in the file not counted."""
+        return self._store.memory_bytes
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -94,10 +105,11 @@ class TrainingFrames:
         return image, mask
 
     def preload(self) -> None:
-        """Decode every frame once, filling the cache.
+        """Decode every frame once, filling the store.
 
         Raises:
             DataError: Images or masks are damaged; all of them are listed.
+            OSError: There is no room on the disk for the frames beyond the memory's bound.
         """
         faults = for_each(self._fault, range(len(self)), doing="reading frames")
         problems = [fault for fault in faults if fault is not None]
@@ -115,8 +127,9 @@ class TrainingFrames:
         return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(masks)
 
     def _decoded(self, position: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        if position in self._cache:
-            return self._cache[position]
+        kept = self._store.get(position)
+        if kept is not None:
+            return kept
         frame = self._frames[position]
         image, mask = self._dataset.image(frame), self._dataset.mask(frame)
         if self._recipe == "full":
@@ -125,8 +138,7 @@ class TrainingFrames:
             image, mask = image[window], mask[window]
         else:
             image, mask = self._contract.resize_frame(image), self._contract.resize_mask(mask)
-        if position < self._num_cached:
-            self._cache[position] = image, mask
+        self._store.put(position, image, mask)
         return image, mask
 
     def _fault(self, position: int) -> str | None:
@@ -136,11 +148,10 @@ class TrainingFrames:
             return str(error)
         return None
 
-    def _bytes_of(self, frame_hw: tuple[int, int]) -> int:
-        kept_hw = self._contract.size_hw
-        if self._recipe == "full":
-            kept_hw = self._contract.crop_box(frame_hw)[2:]
-        return kept_hw[0] * kept_hw[1] * 4  # three bytes of colour, one of class
+    def _kept_hw(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
+        if self._recipe != "full":
+            return self._contract.size_hw
+        return self._contract.crop_box(frame_hw)[2:]
 
 
 @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,13 @@ class RunCheckpoints(Checkpoint):
         if better:
             self.best_iou, self.best_epoch = iou, trainer.current_epoch
             trainer.save_checkpoint(self._folder / BEST)
-        trainer.save_checkpoint(self.last)
+            if trainer.is_global_zero:
+                # The same content, which takes longer to gather than to write. No link: a file
+                # damaged in its place must leave the other one whole.
+                with atomic_path(self.last) as temporary:
+                    shutil.copyfile(self._folder / BEST, temporary)
+        else:
+            trainer.save_checkpoint(self.last)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value so far and the state of chance."""

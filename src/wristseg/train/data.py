@@ -85,20 +85,36 @@ def load_training_data(
     contract = PreprocessContract(config.size_hw, config.crop)
     recipe = recipe_for(config.augment, config.size_hw)
 
-    def side(stems: Sequence[str], recipe: Recipe) -> TrainingFrames:
-        frames = TrainingFrames(dataset, stems, contract=contract, recipe=recipe, seed=config.seed)
+    def side(stems: Sequence[str], recipe: Recipe, *, cache_bytes: int) -> TrainingFrames:
+        frames = TrainingFrames(
+            dataset,
+            stems,
+            contract=contract,
+            recipe=recipe,
+            seed=config.seed,
+            cache_bytes=cache_bytes,
+            cache_folder=_nearest_folder(config.output_dir),
+        )
         frames.preload()
         return frames
 
+    cache_bytes = round(config.cache_gib * 1024**3)
+    train = side(split.train, recipe, cache_bytes=cache_bytes)
+    rest = cache_bytes - train.memory_bytes
     return TrainingData(
         dataset=dataset,
         split=split,
         contract=contract,
         recipe=recipe,
-        train=side(split.train, recipe),
-        val=side(split.val[rank::world_size], "none"),
+        train=train,
+        val=side(split.val[rank::world_size], "none", cache_bytes=rest),
         neighbours=neighbours_in_train(dataset.frames, split),
     )
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there already."""
+    return next(place for place in (path, *path.absolute().parents) if place.is_dir())
 
 
 def check_sides(dataset: LabelledDataset, split: Split) -> None:

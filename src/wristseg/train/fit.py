@@ -7,6 +7,7 @@ Lightning and leaves checkpoints, numbers and pictures. Called by ``wristseg tra
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import signal
 import time
@@ -34,6 +35,7 @@ from wristseg.modeling.weights import load_start_weights
 from wristseg.train.checkpoints import BEST, AtomicCheckpointIO, RunCheckpoints, find_resume_point
 from wristseg.train.data import TrainingData, load_training_data
 from wristseg.train.history import History
+from wristseg.train.machine import keep_freed_memory
 from wristseg.train.module import EfficientViTSegModule
 from wristseg.train.outputs import draw_first_batch, finish_run
 from wristseg.train.progress import TrainingProgress
@@ -49,6 +51,7 @@ _FREE_ON_RESUME = frozenset(
         *("dataset_path", "images", "annotations", "selections", "excluded", "masks_dir"),
         *("output_dir", "resume", "pretrained", "num_classes", "patience", "num_workers"),
         *("accelerator", "devices", "num_nodes", "strategy", "precision"),
+        *("cache_gib", "compile"),
     }
 )
 
@@ -81,6 +84,9 @@ class TrainSummary:
 def train(config: TrainConfig, *, console: Console | None = None) -> TrainSummary:
     """Train a network and leave its run folder.
 
+    A finished run that was stopped before its ``report.html`` was written is not trained again:
+    with ``resume`` its summary is returned, from which the caller writes the report.
+
     Args:
         config: Options of the training.
         console: Where progress goes; stderr where not given.
@@ -92,8 +98,12 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainSummar
         TrainingError: The loss or a weight is not finite.
     """
     started = time.monotonic()
+    keep_freed_memory()
     console = console or Console(stderr=True)
     console.quiet = console.quiet or not _is_main()
+    if config.resume and _lacks_report(config.output_dir):
+        console.print("the training is finished; only its report is missing", highlight=False)
+        return _summarize_finished(config.output_dir)
     with _quiet_libraries():
         trainer = _make_trainer(config, console)
         resumed = _resume_point(config, console) if config.resume else None
@@ -208,6 +218,8 @@ def _make_module(
         source = weights.source
     # Channels last is a sixth faster on CPUs (0.94 to 0.78 s a step) and suits tensor cores.
     module.network.to(memory_format=torch.channels_last)
+    if config.compile:
+        module.compile_network()
     return module, source
 
 
@@ -269,6 +281,24 @@ def _fit(
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
         raise
+
+
+def _lacks_report(folder: Path) -> bool:
+    return (folder / "metrics.json").exists() and not (folder / "report.html").exists()
+
+
+def _summarize_finished(folder: Path) -> TrainSummary:
+    said = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return TrainSummary(
+        run_dir=folder,
+        best_checkpoint=folder / BEST,
+        val_iou=said["val/iou"],
+        per_class_iou=said["per_class_iou"],
+        best_epoch=said["best_epoch"],
+        epochs=said["epochs"],
+        seconds=said["seconds"],
+        archived=None,
+    )
 
 
 def _summarize(

@@ -7,7 +7,7 @@ of this module are the same to every reader. Used by ``train.fit`` and by existi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -20,7 +20,7 @@ from torch import Tensor
 from wristseg.data.frames import Batch
 from wristseg.errors import TrainingError
 from wristseg.metrics import class_iou, confusion_matrix, mean_iou
-from wristseg.modeling.losses import loss_function
+from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
 
 __all__ = ["ETA_MIN", "EfficientViTSegModule"]
@@ -29,6 +29,9 @@ __all__ = ["ETA_MIN", "EfficientViTSegModule"]
 ETA_MIN = 1e-6
 
 _PREFIX = "network."
+
+#: What ``torch.compile`` puts before the names of a module that it wraps.
+_COMPILED = "_orig_mod."
 
 
 class EfficientViTSegModule(pl.LightningModule):
@@ -74,6 +77,11 @@ class EfficientViTSegModule(pl.LightningModule):
         #: Pixel counts of the last validation, (C, C) int64, rows are true classes.
         self.confusion: NDArray[np.int64] = np.zeros((num_classes, num_classes), np.int64)
         self._val_loss_sum, self._val_frames = 0.0, 0
+        self._coarse_logits: Callable[[Tensor], Tensor] = self.network.coarse_logits
+
+    def compile_network(self) -> None:
+        """Let ``torch.compile`` translate the network; weights and their names stay as they are."""
+        self._coarse_logits = torch.compile(self.network.coarse_logits)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of standardised images (N, 3, H, W)."""
@@ -87,7 +95,8 @@ class EfficientViTSegModule(pl.LightningModule):
             TrainingError: The loss is not finite.
         """
         images, masks = batch
-        loss = self.loss(self(images), masks)
+        # The loss enlarges the logits itself: a sixth of the memory, and less to differentiate.
+        loss = self.loss(self._coarse_logits(images), masks)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"epoch {self.current_epoch}, step {batch_idx}: the loss is {loss.item()}; "
@@ -105,10 +114,11 @@ class EfficientViTSegModule(pl.LightningModule):
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
         """Add one batch to the confusion matrix and the loss of the validation set."""
         images, masks = batch
-        logits = self(images)
-        self._val_loss_sum += float(self.loss(logits, masks)) * len(masks)
+        coarse = self._coarse_logits(images)
+        self._val_loss_sum += float(self.loss(coarse, masks)) * len(masks)
         self._val_frames += len(masks)
-        predicted = logits.argmax(dim=1).to(torch.uint8)  # (N, H, W)
+        # argmax gives the same ids, in 10 times the time where the channels are not last.
+        predicted = enlarge_logits(coarse, masks.shape[1:]).max(dim=1).indices.to(torch.uint8)
         self.confusion += confusion_matrix(
             predicted.cpu().numpy(), masks.cpu().numpy(), self.network.num_classes
         )
@@ -147,7 +157,10 @@ class EfficientViTSegModule(pl.LightningModule):
         """Return AdamW with a cosine from ``lr`` to ``ETA_MIN`` over the run's epochs."""
         trained = [weight for weight in self.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(
-            trained, lr=self.hparams["lr"], weight_decay=self.hparams["weight_decay"]
+            trained,
+            lr=self.hparams["lr"],
+            weight_decay=self.hparams["weight_decay"],
+            fused=True,  # one pass over all weights instead of 1,700 small operations
         )
         epochs = self.trainer.max_epochs or 1
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
@@ -165,9 +178,9 @@ class EfficientViTSegModule(pl.LightningModule):
             checkpoint["wristseg"] = {**self.record, "metrics": self.metrics()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Turn the plain names into this module's."""
+        """Turn the plain names, or those of a compiled module, into this module's."""
         checkpoint["state_dict"] = {
-            _PREFIX + name.removeprefix(_PREFIX): value
+            _PREFIX + name.replace(_COMPILED, "").removeprefix(_PREFIX): value
             for name, value in checkpoint["state_dict"].items()
         }
 
