@@ -29,7 +29,7 @@ from wristseg.artifacts import git_commit, write_json, write_text
 from wristseg.benchmark.agreement import measure_agreement
 from wristseg.benchmark.contestants import PLAIN, TOOLS, Contestant, find_plain, present
 from wristseg.benchmark.goals import find_goals
-from wristseg.benchmark.machine import describe_machine, library_versions
+from wristseg.benchmark.machine import ProcessorTime, describe_machine, library_versions
 from wristseg.benchmark.page import results_page
 from wristseg.benchmark.plan import FULL, QUICK, Plan, size_name
 from wristseg.benchmark.plot import draw_results
@@ -64,7 +64,7 @@ def benchmark(
     """
     plan = plan or (QUICK if config.quick else FULL)
     console = console or Console(stderr=True)
-    began = time.monotonic()
+    began, processors = time.monotonic(), ProcessorTime.now()
     plain = find_plain()
     contestants, notes = present(plain)
     for note in notes:
@@ -87,6 +87,9 @@ def benchmark(
         _measure(run, config, contestants, steps)
     results.goals = find_goals(results)
     results.seconds = time.monotonic() - began
+    ended = ProcessorTime.now()
+    if processors is not None and ended is not None:
+        results.stolen = ended.stolen_since(processors)
     _write(output_folder(config), results)
     return results
 

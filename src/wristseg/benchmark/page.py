@@ -88,10 +88,17 @@ def _origin(results: Results) -> list[str]:
         f"{machine['system']}",
         f"- Started {results.started}, took {results.seconds / 60:.1f} minutes, "
         f"commit {results.git_commit or 'unknown'}",
+        f"- Load before it: {machine['load_before']}{_stolen(results)}",
         f"- Versions: {versions}",
         f"- Weights: {weights}. Runtime that wristseg picked: {runtime}",
     ]
     return ["\n".join(lines)]
+
+
+def _stolen(results: Results) -> str:
+    if results.stolen is None:
+        return ""
+    return f"; the host gave {results.stolen:.1%} of the processors' time to others meanwhile"
 
 
 def _prediction_lines(results: Results) -> list[str]:

@@ -140,6 +140,7 @@ class Results:
         seconds: How long all of it took.
         options: Options of the command and amounts of the plan.
         sizes: Network inputs of the models, the large one first.
+        stolen: Share of processor time that the host of a virtual machine gave to others meanwhile.
         frame: Size of the frames that are predicted.
         weights: Size to what its weights are.
         runtime: Size to the runtime that wristseg picked.
@@ -161,6 +162,7 @@ class Results:
     options: dict[str, Any]
     sizes: tuple[str, str]
     seconds: float = 0.0
+    stolen: float | None = None
     frame: str = ""
     weights: dict[str, str] = field(default_factory=dict)
     runtime: dict[str, str] = field(default_factory=dict)
