@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wristseg.cli.command import let_threads_sleep, needs_extra, run_command
+from wristseg.cli.command import needs_extra, run_command
 from wristseg.configs import ExportConfig
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg export") ->
 
 
 def _run(config: ExportConfig) -> int:
-    let_threads_sleep()
     with needs_extra("export"):
         from wristseg.export.export import export
 
