@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
+
+from wristseg.benchmark import rounds as turns_module
 from wristseg.benchmark.rounds import take_turns
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(turns_module, "_SETTLE_S", 0.0)
 
 
 def played(*, seed, rounds=6):
