@@ -286,8 +286,8 @@ class BenchmarkConfig:
     quick: bool = False
     """About a minute: few rounds, no clip and no training."""
     output: Path | None = None
-    """Folder of the page, plot and results.json; where not given, docs/benchmarks in a clone,
-    benchmarks_out elsewhere, and outputs/benchmark_quick with --quick."""
+    """Folder for page, plot and results.json; docs/benchmarks (in a clone), benchmarks_out
+    (elsewhere) or outputs/benchmark_quick (--quick) where not given."""
     checkpoint_640: Path | None = None
     """Model at 640x480; random weights where not given, which take as long."""
     checkpoint_84: Path | None = None
