@@ -40,8 +40,9 @@ _MIN_CELL_PIXELS = 200 * 200
 #: Channels that a CPU's widest registers hold; ONNX Runtime computes in blocks of them.
 _CHANNEL_BLOCK = 16
 
-#: Columns resized together: few enough to skip most zeros, enough to fill a matrix product.
+#: Columns and rows resized together: few enough to skip most zeros, enough to fill a product.
 _COLUMNS_PER_BLOCK = 12
+_ROWS_PER_BLOCK = 28
 _MAX_BLOCKS = 32
 
 
@@ -95,8 +96,8 @@ class _Entrance(nn.Module):
         top, left, height, width = contract.crop_box(frame_hw)
         self.window = None if (height, width) == frame_hw else (top, left, height, width)
         self.size_hw = contract.size_hw
-        self.columns = _BandedProduct(width, self.size_hw[1])
-        self.rows = _BandedProduct(height, self.size_hw[0])
+        self.columns = _BandedProduct(width, self.size_hw[1], per_block=_COLUMNS_PER_BLOCK)
+        self.rows = _BandedProduct(height, self.size_hw[0], per_block=_ROWS_PER_BLOCK)
 
     def forward(self, frames: Tensor) -> Tensor:
         if self.window is not None:
@@ -120,14 +121,14 @@ class _BandedProduct(nn.Module):
     Pillow's by up to 7 levels and OpenVINO's takes ten times as long (docs/performance.md).
     """
 
-    def __init__(self, length_in: int, length_out: int) -> None:
+    def __init__(self, length_in: int, length_out: int, *, per_block: int) -> None:
         super().__init__()
         self.spans: list[tuple[int, int]] = []
         self.blocks = nn.ParameterList()
         if length_in == length_out:
             return
         weights = bilinear_weights(length_in, length_out)
-        count = min(_MAX_BLOCKS, max(1, length_out // _COLUMNS_PER_BLOCK))
+        count = min(_MAX_BLOCKS, max(1, length_out // per_block))
         for rows in np.array_split(weights, count):
             used = np.flatnonzero(rows.any(axis=0))
             start, stop = int(used[0]), int(used[-1]) + 1
