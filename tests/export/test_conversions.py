@@ -90,24 +90,6 @@ def test_half_files_are_half_as_large_and_nearly_the_same(graph, frames, checkpo
     assert len(to_openvino(half, info)[1]) < 0.6 * len(to_openvino(graph, info)[1])
 
 
-def test_sums_beyond_float16_do_not_spoil_the_half_model(graph, frames):
-    proto = onnx.load_from_string(graph)
-    for tensor in proto.graph.initializer:
-        if ".qkv." in tensor.name and len(tensor.dims) == 4:
-            scaled = numpy_helper.to_array(tensor) * np.float32(4)
-            tensor.CopyFrom(numpy_helper.from_array(scaled, tensor.name))
-    products = [node.output[0] for node in proto.graph.node if node.op_type == "MatMul"]
-    strong = proto.SerializeToString()
-    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in products[:2])
-    watched = onnxruntime.InferenceSession(
-        proto.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    sums = watched.run(products[:2], {"frames": frames[:1]})
-    assert max(np.abs(values).max() for values in sums) > np.finfo(np.float16).max
-    ids = onnx_ids(to_half(strong), frames)
-    assert (ids == onnx_ids(strong, frames)).mean() >= 0.98
-
-
 def test_half_of_a_graph_without_convolutions_is_an_error():
     empty = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], []))
     with pytest.raises(ValueError, match="no convolution"):
