@@ -6,6 +6,7 @@
     |-- DataError            3  labels, images or videos that break a rule; lists every fault found
     |-- CheckpointError      3  a model file that cannot be trusted or does not fit
     |-- TrainingError        3  a training that cannot go on: the loss or a weight is not finite
+    |-- ContestantError      3  a program that is measured beside wristseg failed (benchmark)
     `-- PartialResultError   4  some of the outputs could not be made; names which
 
 A message says where, what was found, what was expected and what to do. Readers collect every

@@ -6,6 +6,7 @@ library that runs models is needed to hold or show it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -22,6 +23,17 @@ _PLAIN = (
     "legacy", "num_parameters", "weights_source", "dataset_sha256", "split", "git_commit",
     "versions", "metrics", "config", "observation", "epoch", "loss", "seed",
 )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold; options of other people's trainings may be anything."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ class ModelInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the path as plain values, as it stands in an exported file."""
         return {
-            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: _plain(getattr(self, name)) for name in _PLAIN},
             "classes": self.classes.to_dict(),
             "preprocess": self.preprocess.to_dict(),
             "export": None if self.export is None else self.export.to_dict(),

@@ -13,7 +13,13 @@ from PIL import Image
 
 from tests.plain_reference import randomised_network
 from tests.predict.test_segmenter import noisy_frame
-from wristseg.modeling.export_graph import ExportGraph, _BandedProduct, _CellLabels, _Entrance, _Labels
+from wristseg.modeling.export_graph import (
+    ExportGraph,
+    _BandedProduct,
+    _CellLabels,
+    _Entrance,
+    _Labels,
+)
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.preprocess import PreprocessContract, nearest_indices
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     #: (H, W, 3) uint8 to (H, W) uint8 class ids.
     Predict: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
-__all__ = ["load_model", "load_plain"]
+__all__ = ["CAMERA_HW", "load_model", "load_plain"]
+
+#: Height and width of the frames of data/dataset_v0, which a robot's program knows as well.
+CAMERA_HW = (480, 640)
 
 
 def load_model(contestant: str, files: dict[str, str]) -> Predict:
@@ -43,7 +46,9 @@ def load_model(contestant: str, files: dict[str, str]) -> Predict:
         from wristseg.predict import Segmenter
 
         runtime = None if engine == "auto" else cast("Runtime", engine)
-        return Segmenter.load(files["checkpoint"], device="cpu", runtime=runtime).predict
+        return Segmenter.load(
+            files["checkpoint"], device="cpu", runtime=runtime, frame_hw=CAMERA_HW
+        ).predict
     if family == "plain":
         plain = load_plain(Path(files["plain"]))
         predict: Predict = plain.SegmentationInference(files["checkpoint"], device="cpu").predict

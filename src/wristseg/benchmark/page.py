@@ -61,8 +61,9 @@ def results_page(results: Results, *, plot: str) -> str:
 
 
 _METHOD = """\
-- **wristseg**: `Segmenter.load(...).predict(frame)` in each runtime; "own choice" is what it picks
-  by itself on this machine. The one-time export of a checkpoint to a runtime's form is not timed.
+- **wristseg**: `Segmenter.load(..., frame_hw=(480, 640)).predict(frame)` in each runtime; "own
+  choice" is what it picks by itself on this machine. The one-time export of a checkpoint to a
+  runtime's form is not timed.
 - **plain**: `benchmarks/plain.py` and `plain_masks.py`, straightforward scripts (Pillow, eager
   PyTorch, Lightning) with the same weights. Training has as many loader processes as was quicker.
 - **smp FPN**: `smp.FPN("tu-efficientvit_b0")`; it takes multiples of 32 only, so that 96x96 stands

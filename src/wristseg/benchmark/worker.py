@@ -93,9 +93,10 @@ class _Contestant:
 
     def runtime(self, *, checkpoint: str) -> dict[str, Any]:
         """Answer which runtime wristseg picks by itself for this checkpoint."""
+        from wristseg.benchmark.models import CAMERA_HW
         from wristseg.predict import Segmenter
 
-        return {"runtime": Segmenter.load(checkpoint, device="cpu").runtime}
+        return {"runtime": Segmenter.load(checkpoint, device="cpu", frame_hw=CAMERA_HW).runtime}
 
     def clip(self, *, checkpoint: str, plain: str | None, clip: str, output: str) -> dict[str, Any]:
         """Turn a clip into one with overlays, the model being loaded already."""

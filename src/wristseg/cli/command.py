@@ -17,7 +17,7 @@ from wristseg.cli.options import parse_options
 from wristseg.errors import MissingExtraError, WristsegError
 from wristseg.interruption import Terminated, signals_raise
 
-__all__ = ["let_threads_sleep", "needs_extra", "run_command"]
+__all__ = ["limit_spinning", "needs_extra", "run_command"]
 
 ConfigT = TypeVar("ConfigT")
 
@@ -80,13 +80,15 @@ def needs_extra(extra: str) -> Iterator[None]:
         raise MissingExtraError(error.name or "a library", extra) from error
 
 
-def let_threads_sleep() -> None:
-    """Let OpenMP's threads sleep while they wait; to be called before torch is imported.
+def limit_spinning() -> None:
+    """Let OpenMP's threads sleep soon when they wait; to be called before torch is imported.
 
-    Threads that spin instead make a training step 3 to 10 times as long as soon as anything else,
-    the thread that prepares frames included, wants a core (docs/experiments.md).
+    Sleeping at once doubles a training step at 84x84, whose operations are short; spinning on, as
+    OpenMP does by itself, triples it as soon as anything else, the thread that prepares frames
+    included, wants a core. A thousand turns cost little in either case (docs/performance.md).
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def _report(prog: str, error: WristsegError | OSError) -> int:

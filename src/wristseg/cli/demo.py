@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wristseg.cli.command import let_threads_sleep, needs_extra, run_command
+from wristseg.cli.command import limit_spinning, needs_extra, run_command
 from wristseg.configs import DemoConfig
 
 __all__ = ["main"]
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg demo") -> i
 
 
 def _run(config: DemoConfig) -> int:
-    let_threads_sleep()
+    limit_spinning()
     with needs_extra("train"):
         from wristseg.demo import demo
 

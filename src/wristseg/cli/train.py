@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wristseg.cli.command import let_threads_sleep, needs_extra, run_command
+from wristseg.cli.command import limit_spinning, needs_extra, run_command
 from wristseg.configs import TrainConfig
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _train(config: TrainConfig) -> int:
     from wristseg.data.layout import find_layout
 
     find_layout(config.dataset())  # a wrong path is told before the seconds that torch takes
-    let_threads_sleep()
+    limit_spinning()
     with needs_extra("train"):
         from wristseg.train.fit import train
 

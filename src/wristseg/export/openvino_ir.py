@@ -5,7 +5,6 @@ Called by the export stage.
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from pathlib import Path
@@ -36,7 +35,7 @@ def to_openvino(model: bytes, info: ModelInfo) -> tuple[bytes, bytes]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("openvino", "openvino") from error
 
-    converted = openvino.convert_model(io.BytesIO(model))
+    converted = openvino.Core().read_model(model)  # convert_model would report its use
     converted.set_rt_info(json.dumps(info.to_dict(), allow_nan=False), [INFO_KEY])
     with tempfile.TemporaryDirectory(prefix="wristseg-openvino-") as folder:
         path = Path(folder) / "model.xml"

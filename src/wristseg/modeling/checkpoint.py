@@ -88,7 +88,8 @@ def _state_dict(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
             f"{path}: NaN or infinity in {len(bad)} tensors: {_listed(bad)}; "
             "the training diverged, use an earlier checkpoint"
         )
-    return {str(name): value for name, value in state.items()}
+    # torch.compile puts its own part in front of every name.
+    return {str(name).removeprefix("_orig_mod."): value for name, value in state.items()}
 
 
 def _check_fits(state: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:

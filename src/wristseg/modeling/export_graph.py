@@ -272,7 +272,7 @@ class _LinearAttention(nn.Module):
         q, k, v = scales.reshape(-1, heads, 3 * self.dim, height * width).chunk(3, dim=2)
         q, k = functional.relu(q), functional.relu(k)  # (N, heads, dim, h w)
         numerator = (v @ k.transpose(2, 3)) @ q  # (N, heads, dim, h w)
-        denominator = k.sum(dim=3).unsqueeze(2) @ q  # (N, heads, 1, h w)
+        denominator = k.sum(dim=3, keepdim=True).transpose(2, 3) @ q  # (N, heads, 1, h w)
         attended = numerator / (denominator + self.eps)
         return cast(Tensor, self.proj(attended.reshape(-1, heads * self.dim, height, width)))
 
@@ -281,8 +281,9 @@ def _folded(network: SegmentationNetwork) -> SegmentationNetwork:
     """Return a copy with batch norms in the convolutions' weights and attention rewritten."""
     network = copy.deepcopy(network).eval()
     _fold(network.backbone)
-    smooth = cast(nn.Sequential, network.output_convs[0])
-    network.output_convs[0] = nn.Sequential(_with_norm(smooth[0], smooth[1]), smooth[2])
+    conv, norm, relu = cast(nn.Sequential, network.output_convs[0])
+    folded = _with_norm(cast(nn.Conv2d, conv), cast(nn.BatchNorm2d, norm))
+    network.output_convs[0] = nn.Sequential(folded, relu)
     return network
 
 

