@@ -54,3 +54,7 @@ dataset:
 # Wheel and source distribution, into dist/.
 build:
     uv build
+
+# The full benchmark beside the plain script and peers, into docs/benchmarks (25 minutes on two idle cores).
+benchmark *args:
+    {{ run }} --group bench wristseg benchmark {{ args }}
