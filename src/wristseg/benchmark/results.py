@@ -57,7 +57,7 @@ class Work:
     """Time of other work, as wristseg or the plain implementation does it.
 
     Attributes:
-        work: ``masks``, ``masks, whole process``, ``clip``, ``clip, model only`` or
+        work: ``masks``, ``masks, whole command``, ``clip``, ``clip, model only`` or
             ``training 640x480``.
         contestant: ``wristseg`` or ``plain``.
         unit: What ``seconds`` counts: ``frame`` or ``epoch``.

@@ -30,7 +30,6 @@ from wristseg.predict.sources import Source, find_sources
 
 __all__ = ["PredictSummary", "predict"]
 
-
 #: Most frames that are segmented at a time; each model takes about 0.2 GB at 640x480.
 _MOST_MODELS = 4
 #: From so many images on it pays to load more than one model.
@@ -108,9 +107,7 @@ def _load_segmenters(config: PredictConfig, sources: list[Source]) -> list[Segme
         return [Segmenter.load(config.checkpoint, device=config.device)]
     load = partial(Segmenter.load, config.checkpoint, device=config.device, threads=cores // models)
     first = load()
-    if (
-        first.runtime == "torch"
-    ):  # one frame at a time fills a GPU, and PyTorch's threads are shared
+    if first.runtime == "torch":  # one frame fills a GPU, and PyTorch's threads are shared
         return [Segmenter.load(config.checkpoint, device=config.device)]
     return [first, *(load() for _ in range(models - 1))]
 
