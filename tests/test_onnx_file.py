@@ -95,16 +95,15 @@ def test_f21_numbers_in_another_file_are_refused(tmp_path):
         parse_sealed(seal(model.SerializeToString(), INFO), Path("model.onnx"))
 
 
-@pytest.mark.parametrize("length", [4, 2**31, 2**63])
+@pytest.mark.parametrize("length", [2**31, 2**63 - 1])
 def test_a_field_that_runs_over_the_end_is_refused(length):
     encoded = bytearray([0x3A])  # the graph's tag
     while length >= 0x80:
         encoded.append(length & 0x7F | 0x80)
         length >>= 7
     encoded.append(length)
-    tail = seal(b"", INFO)
-    with pytest.raises(CheckpointError):
-        parse_sealed(seal(bytes(encoded), INFO)[: -len(tail)] + tail, Path("model.onnx"))
+    with pytest.raises(CheckpointError, match="runs over the end"):
+        parse_sealed(seal(bytes(encoded), INFO), Path("model.onnx"))
 
 
 def test_an_entry_of_a_later_version_is_refused():

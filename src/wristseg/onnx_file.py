@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from wristseg.errors import CheckpointError
@@ -21,9 +21,11 @@ __all__ = ["parse_sealed", "read_sealed", "seal"]
 
 # Field numbers of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_MODEL_TRAINING, _MODEL_FUNCTIONS = 20, 25
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _NODE_ATTRIBUTE = 5
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 6
+_ATTRIBUTE_TENSOR = 5
+_ATTRIBUTE_OTHERS = frozenset({6, 10, 11, 22, 23})  # graphs, lists of tensors, sparse tensors
 _TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 13, 14
 
 _INFO_KEY, _HASH_KEY = "wristseg", "wristseg.sha256"
@@ -89,22 +91,33 @@ def parse_sealed(content: bytes, path: Path) -> ModelInfo:
         raise CheckpointError(f"{path}: {_NOT_OURS}: {error}") from error
     if not isinstance(said, dict):
         raise CheckpointError(f"{path}: {_NOT_OURS}")
-    return ModelInfo.from_dict(said, path=path)
+    info = ModelInfo.from_dict(said, path=path)
+    if info.export is None:
+        raise CheckpointError(f"{path}: {_NOT_OURS}: it does not say what frames it takes")
+    return info
 
 
 def _refuse_outside_data(model: bytes) -> None:
     """Refuse tensors whose numbers lie in other files; a path there could name any file."""
+    _refuse_fields(model, {_MODEL_TRAINING, _MODEL_FUNCTIONS})
     for graph in _children(model, _MODEL_GRAPH):
+        _refuse_fields(graph, {_GRAPH_SPARSE})
         tensors = list(_children(graph, _GRAPH_INITIALIZER))
         for node in _children(graph, _GRAPH_NODE):
             for attribute in _children(node, _NODE_ATTRIBUTE):
+                _refuse_fields(attribute, _ATTRIBUTE_OTHERS)
                 tensors += _children(attribute, _ATTRIBUTE_TENSOR)
-                if any(True for _ in _children(attribute, _ATTRIBUTE_GRAPH)):
-                    raise ValueError("it holds a graph in a graph")
         for tensor in tensors:
             numbers = {number for number, _ in _fields(tensor)}
             if numbers & {_TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION}:
                 raise ValueError("a tensor's numbers lie in another file")
+
+
+def _refuse_fields(message: bytes | memoryview, numbers: Set[int]) -> None:
+    """Refuse parts that our graphs do not have and whose tensors nobody looks at."""
+    found = {number for number, _ in _fields(message)} & numbers
+    if found:
+        raise ValueError(f"it holds parts that an export does not have (fields {sorted(found)})")
 
 
 def _entries(model: bytes) -> dict[str, str]:

@@ -67,7 +67,10 @@ def read_sealed_ir(path: Path) -> tuple[bytes, bytes, ModelInfo]:
         raise CheckpointError(f"{path}: {_NOT_OURS}: {error}") from error
     if not isinstance(info, dict):
         raise CheckpointError(f"{path}: {_NOT_OURS}")
-    return xml, weights, ModelInfo.from_dict(info, path=path)
+    said_info = ModelInfo.from_dict(info, path=path)
+    if said_info.export is None:
+        raise CheckpointError(f"{path}: {_NOT_OURS}: it does not say what frames it takes")
+    return xml, weights, said_info
 
 
 def _read(path: Path) -> bytes:

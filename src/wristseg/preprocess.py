@@ -148,7 +148,7 @@ def bilinear_weights(length_in: int, length_out: int) -> NDArray[np.float64]:
     bytes (``Resample.c``, https://github.com/python-pillow/Pillow).
 
     Returns:
-        (length_out, length_in) float64, whose rows sum to 1.
+        (length_out, length_in) float64, whose rows sum to 1 but for the rounding.
 
     >>> bilinear_weights(4, 2)
     array([[0.42857146, 0.42857146, 0.14285707, 0.        ],

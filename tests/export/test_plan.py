@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from wristseg.errors import UsageError
 from wristseg.export.frames import ComparedFrame, ComparedFrames
 from wristseg.export.plan import plan_export
 from wristseg.export.report import read_report
+from wristseg.model_info import ExportInfo
 from wristseg.modeling.checkpoint import read_checkpoint_info
 from wristseg.onnx_file import seal
 from wristseg.openvino_file import seal_ir
@@ -20,7 +22,8 @@ from wristseg.openvino_file import seal_ir
 @pytest.fixture(scope="module")
 def info(tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "best.ckpt"
-    return read_checkpoint_info(save_plain_checkpoint(path, randomised_network()))
+    read = read_checkpoint_info(save_plain_checkpoint(path, randomised_network()))
+    return replace(read, export=ExportInfo((480, 640), "rgb", "fp32", "0" * 64))
 
 
 def frames_of(*sizes):

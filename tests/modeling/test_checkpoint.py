@@ -297,3 +297,13 @@ def test_path_with_spaces_and_unicode_is_read(tmp_path, network):
     folder = tmp_path / "Modèle ő"
     folder.mkdir()
     assert read_checkpoint_info(str(save_own_checkpoint(folder / "best ü.ckpt", network))).seed == 0
+
+
+def test_file_of_a_compiled_network_is_read(tmp_path, network):
+    def compiled(state):
+        for name in list(state):
+            state[f"_orig_mod.{name}"] = state.pop(name)
+
+    path = changed_state(tmp_path / "compiled.ckpt", network, compiled)
+    read = load_network(path)[0].state_dict()
+    assert all(torch.equal(read[name], value) for name, value in network.state_dict().items())

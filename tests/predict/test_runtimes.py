@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.plain_reference import plain_predict, save_plain_checkpoint
 from tests.predict.test_segmenter import noisy_frame
-from wristseg.errors import CheckpointError, UsageError
+from wristseg.cli.predict import main
+from wristseg.errors import CheckpointError, DataError, MissingExtraError, UsageError
+from wristseg.modeling.checkpoint import load_network
 from wristseg.predict import Segmenter, runtimes
 from wristseg.predict.cache import exported_checkpoint
 
@@ -181,6 +184,101 @@ def test_runtimes_are_really_timed(cache, checkpoint, loaded):
 def test_impossible_combinations_are_refused(checkpoint, options, message):
     with pytest.raises(UsageError, match=message):
         Segmenter.load(checkpoint, **options)
+
+
+def test_no_thread_is_no_number_of_threads(checkpoint):
+    with pytest.raises(UsageError, match="threads 0: expected 1 or more"):
+        Segmenter.load(checkpoint, runtime="onnxruntime", threads=0)
+
+
+def test_without_a_runtime_pytorch_gives_the_masks(cache, checkpoint, loaded, monkeypatch):
+    monkeypatch.setattr(runtimes, "installed_runtimes", list)
+    segmenter = Segmenter.load(checkpoint, runtime="auto", device="cpu")
+    assert segmenter.runtime == "torch"
+    frame = noisy_frame(32, 48)
+    np.testing.assert_array_equal(segmenter.predict(frame), loaded["onnxruntime"].predict(frame))
+    with pytest.raises(MissingExtraError, match="openvino is not installed"):
+        Segmenter.load(checkpoint, runtime="openvino")
+
+
+def test_auto_leaves_out_a_runtime_that_refuses_the_model(cache, checkpoint, loaded, monkeypatch):
+    model, info = exported_checkpoint(checkpoint)
+    opened = runtimes._open
+
+    def refuse(name, *rest):
+        if name == "onnxruntime":
+            raise CheckpointError("refused")
+        return opened(name, *rest)
+
+    monkeypatch.setattr(runtimes, "_open", refuse)
+    found = runtimes._those_that_open(RUNTIMES, model, info, 1)
+    assert list(found) == ["openvino"]
+    with pytest.raises(CheckpointError, match="refused"):
+        runtimes._those_that_open(["onnxruntime"], model, info, 1)
+
+
+def test_an_export_with_other_masks_is_not_kept(cache, checkpoint, loaded, tmp_path, monkeypatch):
+    right = exported_checkpoint(checkpoint)[0]
+    other = save_plain_checkpoint(tmp_path / "other.ckpt", _turned(checkpoint), size_hw=(32, 48))
+    monkeypatch.setattr(
+        "wristseg.modeling.onnx_export.export_checkpoint", lambda path, frame_hw=None: right
+    )
+    before = sorted((cache / "exports").iterdir())
+    with pytest.raises(CheckpointError, match="of a test frame"):
+        exported_checkpoint(other)
+    assert sorted((cache / "exports").iterdir()) == before
+
+
+def _turned(checkpoint):
+    """Return the network with its classes turned round by one."""
+    network = load_network(checkpoint)[0]
+    head = network.seg_head
+    head.weight.data, head.bias.data = head.weight.data.roll(1, 0), head.bias.data.roll(1, 0)
+    return network
+
+
+def test_exports_for_one_camera_refuse_frames_of_another(cache, checkpoint, loaded, tmp_path):
+    path = tmp_path / "camera.onnx"
+    path.write_bytes(exported_checkpoint(checkpoint, frame_hw=FRAME_HW)[0])
+    segmenter = Segmenter.load(path, runtime="onnxruntime")
+    frame = noisy_frame(*FRAME_HW)
+    np.testing.assert_array_equal(segmenter.predict(frame), loaded["onnxruntime"].predict(frame))
+    with pytest.raises(DataError, match=r"32x48 \(h x w\): .*was exported for frames of 61x83"):
+        segmenter.predict(noisy_frame(32, 48))
+
+
+def test_the_command_goes_on_after_a_frame_of_another_size(
+    cache, checkpoint, loaded, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("WRISTSEG_RUNTIME", "onnxruntime")
+    model = tmp_path / "camera.onnx"
+    model.write_bytes(exported_checkpoint(checkpoint, frame_hw=FRAME_HW)[0])
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for i, size in enumerate([FRAME_HW, (32, 48), FRAME_HW]):
+        Image.fromarray(noisy_frame(*size, seed=i)).save(frames / f"{i}.png")
+    output = tmp_path / "out"
+    argv = ["--checkpoint", str(model), "--input", str(frames), "--output", str(output)]
+    assert main([*argv, "--save-mask"]) == 4
+    assert "1.png" in capsys.readouterr().err
+    assert sorted(path.name for path in output.glob("*_mask.png")) == ["0_mask.png", "2_mask.png"]
+
+
+def test_many_images_give_the_masks_of_one_model_in_turns(
+    cache, checkpoint, loaded, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("WRISTSEG_RUNTIME", "onnxruntime")
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    images = [noisy_frame(*FRAME_HW, seed=i) for i in range(20)]
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(frames / f"{i:02}.png")
+    argv = ["--checkpoint", str(checkpoint), "--input", str(frames), "--save-mask"]
+    assert main([*argv, "--output", str(tmp_path / "out")]) == 0
+    for i, image in enumerate(images):
+        mask = np.array(Image.open(tmp_path / "out" / f"{i:02}_mask.png"))
+        expected = Segmenter.load(checkpoint, runtime="torch").predict_rgb(image)
+        assert (mask == expected).mean() >= 0.97
 
 
 def test_a_missing_checkpoint_is_named(cache, tmp_path):

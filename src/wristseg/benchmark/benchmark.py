@@ -41,6 +41,7 @@ from wristseg.benchmark.run import Run
 from wristseg.benchmark.training import measure_trainings
 from wristseg.benchmark.works import measure_clip, measure_mask_commands, measure_masks
 from wristseg.configs import BenchmarkConfig
+from wristseg.errors import WristsegError
 
 __all__ = ["benchmark", "output_folder"]
 
@@ -146,7 +147,7 @@ def _part(run: Run, steps: _Steps, name: str, turns: int) -> Iterator[None]:
     steps.begin(name, turns)
     try:
         yield
-    except ContestantError as error:
+    except (WristsegError, OSError) as error:
         run.results.notes.append(f"{name}: left out: {error}")
 
 

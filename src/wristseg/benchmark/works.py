@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.benchmark.contestants import AUTO, PLAIN, Contestant, plain_masks
-from wristseg.benchmark.process import ContestantProcess, run_timed
+from wristseg.benchmark.process import ContestantError, ContestantProcess, run_timed
 from wristseg.benchmark.results import Work
 from wristseg.benchmark.rounds import take_turns
 from wristseg.benchmark.run import Run, Running
@@ -76,7 +76,10 @@ def measure_mask_commands(run: Run) -> None:
         return run_timed([sys.executable, *command], run.log)
 
     turns = {name: partial(draw, command) for name, command in commands.items()}
-    frames = next(work.frames for work in run.results.works if work.work == "masks")
+    drawn = [work.frames for work in run.results.works if work.work == "masks"]
+    if not drawn:
+        raise ContestantError("drawing masks was left out, so that its command was not timed")
+    frames = drawn[0]
     rounds = run.plan.masks_rounds
     for name, seconds in take_turns(turns, rounds=rounds, seed=run.seed, done=run.advance).items():
         per_frame = summarize([value / frames for value in seconds])

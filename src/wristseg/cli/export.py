@@ -28,6 +28,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg export") ->
 
 def _run(config: ExportConfig) -> int:
     with needs_extra("export"):
+        import onnx  # noqa: F401 - looked for before minutes are spent
+        import torch  # noqa: F401
+
         from wristseg.export.export import export
 
     _print(export(config))

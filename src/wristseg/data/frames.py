@@ -135,7 +135,8 @@ class TrainingFrames:
         if self._recipe == "full":
             top, left, height, width = self._contract.crop_box((mask.shape[0], mask.shape[1]))
             window = np.s_[top : top + height, left : left + width]
-            image, mask = image[window], mask[window]
+            if (height, width) != mask.shape:  # not views, which would keep the whole frame
+                image, mask = image[window].copy(), mask[window].copy()
         else:
             image, mask = self._contract.resize_frame(image), self._contract.resize_mask(mask)
         self._store.put(position, image, mask)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from wristseg.artifacts import FileBatch, sha256_of
 from wristseg.configs import ExportConfig
-from wristseg.errors import CheckpointError
+from wristseg.errors import CheckpointError, UsageError
 from wristseg.export.frames import ComparedFrame, ComparedFrames, find_frames
 from wristseg.export.gate import GATES, objections
 from wristseg.export.parity import Parity, Predict, compare, latencies_ms
@@ -81,10 +81,11 @@ def export(config: ExportConfig) -> ExportSummary:
     """
     from wristseg.modeling.checkpoint import load_network
 
+    sha256 = sha256_of(config.checkpoint)
     network, info = load_network(config.checkpoint)
     frames = find_frames(config, info)
     job = _Job(config, plan_export(config, frames, info), info, frames)
-    earlier = read_report(job.plan.report)  # before the work, in case it is none of ours
+    read_report(job.plan.report)  # before the work, in case it is none of ours
     for warning in frames.warnings:
         _say(f"warning: {warning}")
     with tempfile.TemporaryDirectory(prefix="wristseg-export-") as folder:
@@ -92,7 +93,12 @@ def export(config: ExportConfig) -> ExportSummary:
         judged = _judge(job, made)
         if judged.reasons and not config.allow_loss:
             raise CheckpointError(_refusal(job, judged))
-        return _write(job, made, judged, earlier)
+        if sha256_of(config.checkpoint) != sha256:
+            raise CheckpointError(
+                f"{config.checkpoint}: changed while it was exported (by a training?); nothing was "
+                "written, run the export again"
+            )
+        return _write(job, made, judged)
 
 
 @dataclass(frozen=True)
@@ -170,8 +176,14 @@ def _converted(job: _Job, model: bytes) -> bytes:
     from wristseg.export.int8 import to_int8
 
     calibration = job.frames.calibration
-    step = max(1, len(calibration) // _CALIBRATION_FRAMES)
-    chosen = calibration[::step][:_CALIBRATION_FRAMES]
+    if not calibration:
+        raise UsageError(
+            "--precision int8 is calibrated on training frames of the checkpoint, and the data set "
+            "holds none of them; give the data set it was trained on, or --frames FOLDER"
+        )
+    count = min(_CALIBRATION_FRAMES, len(calibration))
+    spread = np.linspace(0, len(calibration) - 1, count).astype(int)
+    chosen = [calibration[i] for i in spread]
     _say(f"calibrating int8 on {len(chosen)} frames")
     return to_int8(model, (job.graph_input(frame) for frame in chosen))
 
@@ -226,7 +238,7 @@ def _refusal(job: _Job, judged: _Judged) -> str:
     return f"{job.plan.model}: not written, the {precision} export falls short:{reasons}\n{advice}"
 
 
-def _write(job: _Job, made: _Made, judged: _Judged, earlier: dict[str, Any]) -> ExportSummary:
+def _write(job: _Job, made: _Made, judged: _Judged) -> ExportSummary:
     plan, files = job.plan, dict(made.files)
     entry = _entry(job, judged)
     worst = judged.parity.worst
@@ -244,6 +256,8 @@ def _write(job: _Job, made: _Made, judged: _Judged, earlier: dict[str, Any]) -> 
     with FileBatch(folder) as batch:
         for name, content in files.items():
             batch.write(name, content)
+        # Read now, not before the work: another export may have written into it meanwhile.
+        earlier = read_report(plan.report)
         report = merged_report(earlier, plan.model.name, entry, folder=folder)
         batch.write(plan.report.name, report)
     return ExportSummary((*(folder / name for name in files), plan.report), entry)

@@ -37,7 +37,7 @@ class FrameAgreement:
     Attributes:
         frame: Which.
         differing: Pixels that have another class.
-        pixels: All its pixels.
+        pixels: All pixels that the network sees.
     """
 
     frame: ComparedFrame
@@ -117,8 +117,11 @@ def compare(
     for frame in with_progress(frames, total=len(frames), doing="comparing masks"):
         image, label = frame.read(camera_hw)
         masks = checkpoint(image), export(image)
-        differing = int(np.count_nonzero(masks[0] != masks[1]))
-        agreements.append(FrameAgreement(frame, differing, masks[0].size))
+        # What a crop cuts off is 0 in both and says nothing.
+        top, left, height, width = contract.crop_box((image.shape[0], image.shape[1]))
+        seen = np.s_[top : top + height, left : left + width]
+        differing = int(np.count_nonzero(masks[0][seen] != masks[1][seen]))
+        agreements.append(FrameAgreement(frame, differing, height * width))
         if label is not None:
             target = contract.resize_mask(label)
             for side, mask in enumerate(masks):

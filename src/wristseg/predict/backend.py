@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Backend", "default_threads"]
+__all__ = ["Backend", "default_threads", "one_by_one"]
 
 
 class Backend(Protocol):
@@ -36,6 +36,16 @@ class Backend(Protocol):
 
     def class_ids(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn (N, H, W, 3) uint8 into (N, H, W) uint8 class ids, in memory of their own."""
+
+
+def one_by_one(backend: Backend, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Run a backend on one frame after another; see ``Backend.class_ids``."""
+    found = np.empty(frames.shape[:3], np.uint8)
+    for frame, ids in zip(frames, found, strict=True):
+        np.copyto(backend.frame, frame)
+        backend.run()
+        np.copyto(ids, backend.ids)
+    return found
 
 
 def default_threads() -> int:

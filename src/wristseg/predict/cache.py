@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from wristseg.artifacts import atomic_path, sha256_of
 from wristseg.errors import CheckpointError, MissingExtraError
@@ -20,8 +27,20 @@ from wristseg.onnx_file import parse_sealed, read_sealed
 
 __all__ = ["cache_dir", "exported_checkpoint", "write_if_possible"]
 
-#: Part of the files' names; to be raised when the same checkpoint gives another graph.
-_GRAPH_VERSION = 1
+#: What decides which graph a checkpoint becomes; the cache's names hold a digest of it.
+_GRAPH_SOURCES = (
+    "preprocess.py",
+    "modeling/export_graph.py",
+    "modeling/network.py",
+    "modeling/onnx_export.py",
+)
+
+#: Exports that were not used for this long make room for others.
+_KEPT_S = 60 * 24 * 3600
+
+#: Of the pixels of a frame, at least so many have the class that PyTorch finds. Every one did with
+#: trained models; a resize inside the graph rounds one byte of 20,000 the other way.
+_AGREEMENT = {"own": 0.999, "camera": 0.98}
 
 
 def cache_dir() -> Path:
@@ -30,7 +49,12 @@ def cache_dir() -> Path:
     if own:
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "wristseg"
+    if base:
+        return Path(base) / "wristseg"
+    try:
+        return Path.home() / ".cache" / "wristseg"
+    except RuntimeError:  # a container's user without a home
+        return Path(tempfile.gettempdir()) / f"wristseg-{os.getuid()}"
 
 
 def exported_checkpoint(
@@ -46,21 +70,23 @@ def exported_checkpoint(
         The whole file, and what it says about itself; its path is that of the checkpoint.
 
     Raises:
-        CheckpointError: The checkpoint cannot be used.
+        CheckpointError: The checkpoint cannot be used, or its export gives other masks.
         MissingExtraError: It is not in the cache, and PyTorch or the exporter is not installed.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
     sha256 = sha256_of(path)
     size = "own" if frame_hw is None else f"{frame_hw[0]}x{frame_hw[1]}"
-    kept = cache_dir() / "exports" / f"{sha256[:32]}-{size}-v{_GRAPH_VERSION}.onnx"
+    kept = cache_dir() / "exports" / f"{sha256[:32]}-{size}-{_graph_digest()}.onnx"
     with contextlib.suppress(CheckpointError, OSError):
         content, info = read_sealed(kept)
         if info.export is not None and info.export.checkpoint_sha256 == sha256:
+            kept.touch()
             return content, dataclasses.replace(info, path=path)
-    content = _export(path, frame_hw)
+    content, info = _export(path, frame_hw)
     write_if_possible(kept, content)
-    return content, parse_sealed(content, path)
+    _drop_unused(kept.parent)
+    return content, info
 
 
 def write_if_possible(path: Path, content: bytes) -> None:
@@ -69,13 +95,63 @@ def write_if_possible(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def _export(path: Path, frame_hw: tuple[int, int] | None) -> bytes:
+def _graph_digest() -> str:
+    package = Path(__file__).resolve().parents[1]
+    sources = b"".join((package / name).read_bytes() for name in _GRAPH_SOURCES)
+    return hashlib.sha256(sources).hexdigest()[:8]
+
+
+def _drop_unused(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in folder.glob("*.onnx"):
+            if time.time() - path.stat().st_mtime > _KEPT_S:
+                path.unlink()
+
+
+def _export(path: Path, frame_hw: tuple[int, int] | None) -> tuple[bytes, ModelInfo]:
     with _status(f"{path.name}: making it ready for this machine, once (about ten seconds)"):
         try:
             from wristseg.modeling.onnx_export import export_checkpoint
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "torch", "export") from error
-        return export_checkpoint(path, frame_hw=frame_hw)
+        content = export_checkpoint(path, frame_hw=frame_hw)
+        info = parse_sealed(content, path)
+        _require_agreement(content, info)
+    return content, info
+
+
+def _require_agreement(content: bytes, info: ModelInfo) -> None:
+    """Hold an export against its checkpoint on one frame, before anything relies on it.
+
+    Raises:
+        CheckpointError: Their masks differ by more than rounding explains.
+    """
+    from wristseg.predict.runtimes import open_any
+    from wristseg.predict.torch_backend import load_torch_backend
+
+    assert info.export is not None
+    backend = open_any(content, info)
+    frame = _probe(backend.frame_hw)
+    contract = info.preprocess
+    own = backend.frame_hw == contract.size_hw
+    reference, _ = load_torch_backend(info.path, device="cpu")
+    prepared = frame if own else contract.resize_frame(frame)
+    expected = reference.class_ids(np.stack([prepared]))[0]
+    if not own:
+        expected = contract.restore_mask(expected, backend.frame_hw)
+    agreement = float((backend.class_ids(frame[None])[0] == expected).mean())
+    if agreement < _AGREEMENT["own" if own else "camera"]:
+        raise CheckpointError(
+            f"{info.path}: its export gives the checkpoint's class to only {agreement:.2%} of the "
+            "pixels of a test frame; set WRISTSEG_RUNTIME=torch, and please report it"
+        )
+
+
+def _probe(frame_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a frame of soft coloured patches, the same each time: (H, W, 3) uint8."""
+    height, width = frame_hw
+    coarse = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wristseg.errors import CheckpointError
 from wristseg.model_info import ModelInfo
-from wristseg.predict.backend import default_threads
+from wristseg.predict.backend import default_threads, one_by_one
 
 __all__ = ["OnnxBackend"]
 
@@ -35,7 +35,7 @@ class OnnxBackend:
         self.frame = np.zeros((*self.frame_hw, 3), np.uint8)
         self.ids = np.zeros(self.frame_hw, np.uint8)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or default_threads()
+        options.intra_op_num_threads = default_threads() if threads is None else threads
         options.log_severity_level = 3  # errors; warnings are about the exporter's shapes
         # Threads that spin between the operators of a run but not between runs: two frames of a
         # control loop are 33 ms apart, and video decoding wants the core.
@@ -64,9 +64,4 @@ class OnnxBackend:
 
     def class_ids(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn (N, H, W, 3) uint8 into (N, H, W) uint8 class ids, one frame after another."""
-        found = np.empty(frames.shape[:3], np.uint8)
-        for frame, ids in zip(frames, found, strict=True):
-            np.copyto(self.frame, frame)
-            self.run()
-            np.copyto(ids, self.ids)
-        return found
+        return one_by_one(self, frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from wristseg.errors import CheckpointError
 from wristseg.model_info import ModelInfo
-from wristseg.predict.backend import default_threads
+from wristseg.predict.backend import default_threads, one_by_one
 
 __all__ = ["OpenVinoBackend"]
 
@@ -19,7 +20,7 @@ class OpenVinoBackend:
     """One infer request whose input and output lie in memory that stays.
 
     Args:
-        model: A whole ``.onnx`` file of ``wristseg export``, or the path of an ``.xml`` of it.
+        model: A whole ``.onnx`` file of ``wristseg export``, or its pair of ``.xml`` and ``.bin``.
         info: What it says about itself.
         threads: Threads of one run; None for the cores this process may use.
         cache_dir: Where OpenVINO may keep compiled models; None for nowhere.
@@ -33,7 +34,7 @@ class OpenVinoBackend:
 
     def __init__(
         self,
-        model: bytes | Path,
+        model: bytes | tuple[bytes, bytes],
         info: ModelInfo,
         *,
         threads: int | None = None,
@@ -46,15 +47,15 @@ class OpenVinoBackend:
         self.ids = np.zeros(self.frame_hw, np.uint8)
         options: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads or default_threads(),
+            "INFERENCE_NUM_THREADS": default_threads() if threads is None else threads,
             # Where the CPU has bfloat16, OpenVINO would take it: up to 0.7 % other labels.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        if cache_dir is not None:
+        if cache_dir is not None and os.access(cache_dir, os.W_OK):
             options["CACHE_DIR"] = str(cache_dir)
         core = openvino.Core()
         try:
-            read = core.read_model(model if isinstance(model, bytes) else str(model))
+            read = core.read_model(*((model,) if isinstance(model, bytes) else model))
             read.reshape([1, *self.frame.shape])
             compiled = core.compile_model(read, "CPU", options)
             self._request = compiled.create_infer_request()
@@ -69,9 +70,4 @@ class OpenVinoBackend:
 
     def class_ids(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn (N, H, W, 3) uint8 into (N, H, W) uint8 class ids, one frame after another."""
-        found = np.empty(frames.shape[:3], np.uint8)
-        for frame, ids in zip(frames, found, strict=True):
-            np.copyto(self.frame, frame)
-            self.run()
-            np.copyto(ids, self.ids)
-        return found
+        return one_by_one(self, frames)

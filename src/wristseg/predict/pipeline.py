@@ -125,7 +125,7 @@ class MediaPredictor:
             for job, done in zip(jobs, segmented, strict=True):
                 raise_lost_signal()
                 if isinstance(done, DataError):
-                    self._miss(done)
+                    self._miss(_naming(job[0], done))
                 else:
                     writer.put((job, done))
                 yield
@@ -159,7 +159,7 @@ class MediaPredictor:
                         writer.put(done)
                         advance()
         except DataError as error:
-            self._miss(error)
+            self._miss(_naming(path, error))
             return
         # Only now are the files complete and under their names.
         self._results.frames += reader.decoded
@@ -259,7 +259,14 @@ def _segment_image(
 ) -> _Segmented | DataError:
     if isinstance(image_rgb, DataError):
         return image_rgb
-    return _Segmented(image_rgb, segmenter.predict_rgb(image_rgb))
+    try:
+        return _Segmented(image_rgb, segmenter.predict_rgb(image_rgb))
+    except DataError as error:  # an export for frames of another size
+        return error
+
+
+def _naming(path: Path, error: DataError) -> DataError:
+    return error if error.where == str(path) else DataError(path, str(error))
 
 
 def _segment_frame(segmenter: Segmenter, frame: TimedFrame) -> _Segmented:

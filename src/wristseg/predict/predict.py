@@ -106,9 +106,9 @@ def _load_segmenters(config: PredictConfig, sources: list[Source]) -> list[Segme
     if few or models == 1:
         return [Segmenter.load(config.checkpoint, device=config.device)]
     load = partial(Segmenter.load, config.checkpoint, device=config.device, threads=cores // models)
-    first = load()
-    if first.runtime == "torch":  # one frame fills a GPU, and PyTorch's threads are shared
-        return [Segmenter.load(config.checkpoint, device=config.device)]
+    first = load()  # PyTorch takes no number of threads: they belong to the whole process
+    if first.runtime == "torch":  # one frame at a time fills a GPU
+        return [first]
     return [first, *(load() for _ in range(models - 1))]
 
 

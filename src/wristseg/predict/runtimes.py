@@ -1,7 +1,7 @@
 """Which runtime runs a model: those installed, and the one that was measured faster here.
 
 In: an exported model. Out: a backend. The choice is measured once per machine, versions, thread
-count and frame size, and kept in the cache. Called by ``Segmenter.load``.
+count and model, and kept in the cache. Called by ``Segmenter.load``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Literal, get_args
 
-from wristseg.errors import MissingExtraError, UsageError
+from wristseg.errors import CheckpointError, MissingExtraError, UsageError
 from wristseg.model_info import ModelInfo
 from wristseg.predict.backend import Backend, default_threads
 from wristseg.predict.cache import cache_dir, write_if_possible
 
-__all__ = ["Runtime", "exported_backend", "installed_runtimes"]
+__all__ = ["Runtime", "exported_backend", "installed_runtimes", "open_any"]
 
 Runtime = Literal["auto", "onnxruntime", "openvino", "torch"]
 
@@ -76,6 +76,19 @@ def exported_backend(
     return _faster(installed, model, info, threads)
 
 
+def open_any(model: bytes, info: ModelInfo) -> Backend:
+    """Open an exported model with the first installed runtime that takes it, untimed.
+
+    Raises:
+        MissingExtraError: None is installed.
+        CheckpointError: None takes it.
+    """
+    installed = installed_runtimes()
+    if not installed:
+        raise MissingExtraError("onnxruntime", "all")
+    return next(iter(_those_that_open(installed, model, info, None).values()))
+
+
 def _open(runtime: str, model: bytes, info: ModelInfo, threads: int | None) -> Backend:
     backend: Backend
     if runtime == "onnxruntime":
@@ -90,15 +103,29 @@ def _open(runtime: str, model: bytes, info: ModelInfo, threads: int | None) -> B
 
 
 def _faster(installed: list[str], model: bytes, info: ModelInfo, threads: int | None) -> Backend:
-    kept = _record_of(installed, info, threads)
+    kept = _record_of(installed, model, threads)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = _Measured(json.loads(kept.read_text(encoding="utf-8"))["median_ms"]).fastest
         if known in installed:
             return _open(known, model, info, threads)
-    backends = {name: _open(name, model, info, threads) for name in installed}
+    _make_cache_folder("openvino")
+    backends = _those_that_open(installed, model, info, threads)
     measured = _Measured(_medians_ms(backends))
     write_if_possible(kept, json.dumps({"median_ms": measured.median_ms}).encode())
     return backends[measured.fastest]
+
+
+def _those_that_open(
+    installed: list[str], model: bytes, info: ModelInfo, threads: int | None
+) -> dict[str, Backend]:
+    backends: dict[str, Backend] = {}
+    for name in installed:
+        try:
+            backends[name] = _open(name, model, info, threads)
+        except CheckpointError:
+            if name == installed[-1] and not backends:
+                raise
+    return backends
 
 
 def _medians_ms(backends: dict[str, Backend]) -> dict[str, float]:
@@ -114,18 +141,29 @@ def _medians_ms(backends: dict[str, Backend]) -> dict[str, float]:
     return {name: sorted(times)[len(times) // 2] for name, times in taken.items()}
 
 
-def _record_of(installed: list[str], info: ModelInfo, threads: int | None) -> Path:
-    """Return the file that holds the measurement for this machine, these versions and this size."""
-    assert info.export is not None
+def _make_cache_folder(name: str) -> None:
+    with contextlib.suppress(OSError):
+        (cache_dir() / name).mkdir(parents=True, exist_ok=True)
+
+
+def _record_of(installed: list[str], model: bytes, threads: int | None) -> Path:
+    """Return the file with the measurement for this machine, these versions and this model."""
     facts = [
         platform.machine(),
         _cpu_name(),
-        str(threads or default_threads()),
-        *(f"{name} {metadata.version(name)}" for name in installed),
-        f"{info.preprocess} {info.export.frame_hw} {info.export.precision}",
+        str(default_threads() if threads is None else threads),
+        *(f"{name} {_version(name)}" for name in installed),
+        hashlib.sha256(model).hexdigest(),
     ]
     digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
     return cache_dir() / "runtimes" / f"{digest}.json"
+
+
+def _version(name: str) -> str:
+    # The module onnxruntime may also come from onnxruntime-gpu and other distributions.
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(name)
+    return "of another distribution"
 
 
 def _cpu_name() -> str:

@@ -6,6 +6,7 @@ own size. Called by the predict stage, by evaluation and by robot code.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.classes import ClassTable
-from wristseg.errors import MissingExtraError, UsageError
+from wristseg.errors import DataError, MissingExtraError, UsageError
 from wristseg.model_info import ModelInfo
 from wristseg.onnx_file import read_sealed
 from wristseg.predict.backend import Backend
@@ -30,8 +31,8 @@ __all__ = ["Segmenter"]
 
 _ColorOrder = Literal["rgb", "bgr"]
 
-#: Where an Nvidia driver shows itself, desktop and Jetson; asking PyTorch would mean loading it.
-_CUDA_DEVICES = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu")
+#: Where an Nvidia driver shows itself: desktop, WSL, Jetson. Asking PyTorch would mean loading it.
+_CUDA_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvgpu")
 
 
 class Segmenter:
@@ -78,9 +79,11 @@ class Segmenter:
             runtime: ``onnxruntime``, ``openvino``, ``torch`` (a checkpoint on any device), or
                 ``auto`` for the one that was measured faster on this machine. Where it is not
                 given: ``$WRISTSEG_RUNTIME``, else ``auto``.
-            threads: Threads of one frame; None for the cores this process may use.
+            threads: Threads of one frame; None for the cores this process may use. PyTorch's belong
+                to the whole process and are left alone.
             frame_hw: Height and width of the camera's frames, if they are known: resizing then
-                becomes part of the graph. Frames of other sizes work all the same.
+                becomes part of the graph that a checkpoint is exported to. Frames of other sizes
+                work all the same.
 
         Raises:
             CheckpointError: The file is damaged, unsafe, or of another network.
@@ -89,14 +92,22 @@ class Segmenter:
         """
         path = Path(path)
         chosen = _runtime(runtime)
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads {threads}: expected 1 or more")
         if path.suffix in {".onnx", ".xml"}:
             segmenter = cls._of_export(path, device, chosen, threads)
         elif chosen == "torch" or (chosen == "auto" and _prefers_torch(device)):
-            segmenter = cls._of_torch(path, device, threads)
+            segmenter = cls._of_torch(path, device)
         elif device not in {"auto", "cpu"}:
-            raise UsageError(f"--runtime {chosen} runs on the CPU, not on --device {device}")
+            raise UsageError(f"runtime {chosen} runs on the CPU, not on --device {device}")
         else:
-            segmenter = cls._of_checkpoint(path, chosen, threads, frame_hw)
+            try:
+                segmenter = cls._of_checkpoint(path, chosen, threads, frame_hw)
+            except MissingExtraError:
+                if chosen != "auto":
+                    raise
+                # No runtime or no exporter: slower, the same masks.
+                segmenter = cls._of_torch(path, "cpu")
         segmenter.warm_up()
         return segmenter
 
@@ -111,18 +122,17 @@ class Segmenter:
         else:
             model, info = read_sealed(path)
             backend = exported_backend(model, info, runtime=runtime, threads=threads)
-        assert info.export is not None
         if backend.frame_hw == info.preprocess.size_hw:
             return cls(backend, info)
         return cls(None, info, camera=backend)
 
     @classmethod
-    def _of_torch(cls, path: Path, device: str, threads: int | None) -> Self:
+    def _of_torch(cls, path: Path, device: str) -> Self:
         try:
             from wristseg.predict.torch_backend import load_torch_backend
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "torch", "export") from error
-        backend, info = load_torch_backend(path, device=device, threads=threads)
+        backend, info = load_torch_backend(path, device=device)
         return cls(backend, info)
 
     @classmethod
@@ -177,8 +187,8 @@ class Segmenter:
             (H, W) uint8, class ids; ``out`` where it was given.
 
         Raises:
-            ValueError: The frame or ``out`` has another shape or type, or the model was exported
-                for frames of another size.
+            ValueError: The frame or ``out`` has another shape or type.
+            DataError: The model was exported for frames of another size.
         """
         _check_frame(frame_bgr)
         return self._predict(frame_bgr, "bgr", out)
@@ -200,8 +210,8 @@ class Segmenter:
             (h, w) uint8, class ids at ``info.preprocess.size_hw``.
 
         Raises:
-            ValueError: The frame has another shape or type, or the model was exported for whole
-                frames.
+            ValueError: The frame has another shape or type.
+            DataError: The model was exported for whole frames of another size.
         """
         _check_frame(frame_rgb)
         ids: NDArray[np.uint8] = self._network_ids([frame_rgb])[0]
@@ -217,7 +227,7 @@ class Segmenter:
             One (H, W) uint8 mask per frame, at its size.
 
         Raises:
-            ValueError: As for :meth:`predict`.
+            ValueError, DataError: As for :meth:`predict`.
         """
         for frame in frames_bgr:
             _check_frame(frame)
@@ -269,9 +279,11 @@ class Segmenter:
         if self._network is None:
             assert self._camera is not None
             height, width = self._camera.frame_hw
-            raise ValueError(
-                f"{self._info.path} takes frames of {height}x{width} (h x w) only, as it was "
-                "exported; give the checkpoint, or export it with --size model"
+            given = " or ".join(sorted({f"{f.shape[0]}x{f.shape[1]}" for f in frames_rgb}))
+            raise DataError(
+                f"{given} (h x w)",
+                f"{self._info.path} was exported for frames of {height}x{width}; give the "
+                "checkpoint, or export it with --size model",
             )
         contract = self._info.preprocess
         resized = np.stack([contract.resize_frame(frame) for frame in frames_rgb])
@@ -291,6 +303,8 @@ def _runtime(asked: Runtime | None) -> Runtime:
 def _prefers_torch(device: str) -> bool:
     """Tell whether a checkpoint goes to a GPU, or to a device that only PyTorch can judge."""
     if device == "auto":
+        if importlib.util.find_spec("torch") is None:
+            return False
         return sys.platform == "darwin" or any(Path(name).exists() for name in _CUDA_DEVICES)
     return device != "cpu"
 
@@ -306,8 +320,8 @@ def _openvino_export(
         from wristseg.predict.openvino_backend import OpenVinoBackend
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "openvino", "openvino") from error
-    _, _, info = read_sealed_ir(path)
-    return OpenVinoBackend(path, info, threads=threads), info
+    xml, weights, info = read_sealed_ir(path)
+    return OpenVinoBackend((xml, weights), info, threads=threads), info
 
 
 def _write_frame(frame: NDArray[np.uint8], order: _ColorOrder, backend: Backend) -> None:

@@ -59,23 +59,18 @@ class TorchBackend:
         return (images.float() / 255 - self._mean) / self._std  # as PreprocessContract.normalize
 
 
-def load_torch_backend(
-    path: Path, *, device: str, threads: int | None = None
-) -> tuple[TorchBackend, ModelInfo]:
+def load_torch_backend(path: Path, *, device: str) -> tuple[TorchBackend, ModelInfo]:
     """Read a checkpoint and put its network on a device.
 
     Args:
         path: A ``.ckpt`` file.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
-        threads: Threads of every PyTorch operation in this process; None to leave them alone.
 
     Raises:
         CheckpointError: The file is damaged, unsafe, or of another network.
         UsageError: This machine has no such device.
     """
     chosen = choose_device(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
     network, info = load_network(path)
     return TorchBackend(network, info.preprocess.size_hw, chosen), info
 
