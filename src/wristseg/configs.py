@@ -240,7 +240,7 @@ class ExportConfig:
     """Data set on whose validation frames masks are compared; the one of the training where not
     given."""
     frames: Path | None = None
-    """Compare on all images of this folder instead, without labels."""
+    """Compare on all images of this folder and those below it instead, without labels."""
     color: Literal["rgb", "bgr"] = "rgb"
     """Order of the channels in the frames that the exported model takes; bgr suits OpenCV."""
     allow_loss: bool = False

@@ -81,6 +81,8 @@ def export(config: ExportConfig) -> ExportSummary:
     """
     from wristseg.modeling.checkpoint import load_network
 
+    if config.checkpoint.suffix.lower() in {".onnx", ".xml"}:
+        raise UsageError(f"{config.checkpoint}: is an export already; give the checkpoint")
     sha256 = sha256_of(config.checkpoint)
     network, info = load_network(config.checkpoint)
     frames = find_frames(config, info)

@@ -94,7 +94,7 @@ class Segmenter:
         chosen = _runtime(runtime)
         if threads is not None and threads < 1:
             raise UsageError(f"threads {threads}: expected 1 or more")
-        if path.suffix in {".onnx", ".xml"}:
+        if path.suffix.lower() in {".onnx", ".xml"}:
             segmenter = cls._of_export(path, device, chosen, threads)
         elif chosen == "torch" or (chosen == "auto" and _prefers_torch(device)):
             segmenter = cls._of_torch(path, device)
@@ -117,7 +117,7 @@ class Segmenter:
             raise UsageError(
                 f"{path} runs on the CPU, not on --device {device}; give the checkpoint instead"
             )
-        if path.suffix == ".xml":
+        if path.suffix.lower() == ".xml":
             backend, info = _openvino_export(path, runtime, threads)
         else:
             model, info = read_sealed(path)
