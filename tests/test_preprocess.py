@@ -67,3 +67,13 @@ def test_foreign_contract_is_refused():
 
 def test_bgr_becomes_rgb(frame):
     assert np.array_equal(bgr_to_rgb(frame), frame[..., ::-1])
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 3), (7, 9, 3), (2, 7, 9, 3)])
+def test_standardising_is_the_arithmetic_to_the_last_bit(shape):
+    frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    scaled = frame.astype(np.float32) / np.float32(255)
+    expected = (scaled - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+    found = PreprocessContract((84, 84)).normalize(frame)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
