@@ -13,6 +13,9 @@ from tests.datasets import make_coco_dataset
 # frames, where two threads of one process mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Some tests use ONNX Runtime without wristseg, and would report to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 # Exporting a checkpoint takes seconds; tests of the exported runtimes ask for them by name.
 os.environ["WRISTSEG_RUNTIME"] = "torch"
 

@@ -21,6 +21,7 @@ _BASE = {
     "metrics",
     "model_info",
     "onnx_file",
+    "onnx_runtime",
     "openvino_file",
     "overlay",
     "pages",
@@ -152,3 +153,16 @@ def test_import_brings_no_training_library(module):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_onnx_runtime_is_imported_in_one_place_only():
+    """Its telemetry is on unless it is switched off before it is loaded."""
+    found = {
+        str(path.relative_to(_PACKAGE))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+        if name is not None and name.split(".")[0] in {"onnxruntime"}
+    }
+    assert found == set()

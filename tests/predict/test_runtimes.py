@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -133,6 +134,22 @@ def test_the_second_load_reads_the_cache_and_imports_no_torch(cache, checkpoint,
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == f"{FRAME_HW} onnxruntime\n[]\n"
+
+
+def test_nothing_is_reported_to_anyone(cache, checkpoint, loaded, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    # A CI machine's variables would switch the reports off by themselves.
+    environment = {"HOME": str(home), "WRISTSEG_CACHE": str(cache), "PATH": os.environ["PATH"]}
+    code = (
+        "import numpy as np\n"
+        "from wristseg.predict import Segmenter\n"
+        f"s = Segmenter.load({str(checkpoint)!r}, runtime='onnxruntime')\n"
+        "s.predict(np.zeros((32, 48, 3), np.uint8))\n"
+    )
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=environment)
+    assert list(home.rglob("*")) == [], "a device id, or reports that wait to be sent"
 
 
 def test_an_export_is_named_by_what_is_in_the_checkpoint(cache, checkpoint, tmp_path, loaded):

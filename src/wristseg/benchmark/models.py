@@ -88,8 +88,9 @@ def _torch_ids(family: str, files: dict[str, str]) -> Predict:
 
 
 def _onnx_ids(path: str) -> Predict:
-    import onnxruntime
+    from wristseg.onnx_runtime import import_onnxruntime
 
+    onnxruntime = import_onnxruntime()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 

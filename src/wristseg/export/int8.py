@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+
+from wristseg.onnx_runtime import import_onnxruntime
 
 __all__ = ["to_int8"]
+
+_quantization = import_onnxruntime("quantization")
 
 #: What ONNX Runtime looks for before it advises to run its preparation step; the exporter's own
 #: optimiser has done that work.
@@ -45,18 +43,18 @@ def to_int8(model: bytes, frames: Iterable[NDArray[np.uint8]]) -> bytes:
     reader = _Frames(proto.graph.input[0].name, frames)
     with tempfile.TemporaryDirectory(prefix="wristseg-int8-") as folder:
         path = Path(folder) / "int8.onnx"
-        quantize_static(
+        _quantization.quantize_static(
             proto,
             path,
             reader,
-            quant_format=QuantFormat.QDQ,
+            quant_format=_quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_quantize=_inner_convolutions(proto),
             per_channel=True,
             # Without VNNI, sums of two products of 8 by 8 bits overflow; of 8 by 7 they do not.
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=_quantization.QuantType.QUInt8,
+            weight_type=_quantization.QuantType.QInt8,
         )
         quantised = onnx.load(path)
     del quantised.metadata_props[:]
@@ -66,7 +64,7 @@ def to_int8(model: bytes, frames: Iterable[NDArray[np.uint8]]) -> bytes:
     return content
 
 
-class _Frames(CalibrationDataReader):  # type: ignore[misc]
+class _Frames(_quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
     """Hands ONNX Runtime one frame after the other."""
 
     def __init__(self, input_name: str, frames: Iterable[NDArray[np.uint8]]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from wristseg.errors import CheckpointError
 from wristseg.model_info import ModelInfo
+from wristseg.onnx_runtime import import_onnxruntime
 from wristseg.predict.backend import default_threads, one_by_one
 
 __all__ = ["OnnxBackend"]
+
+_onnxruntime = import_onnxruntime()
 
 
 class OnnxBackend:
@@ -34,7 +36,7 @@ class OnnxBackend:
         self.color_order = info.export.color_order
         self.frame = np.zeros((*self.frame_hw, 3), np.uint8)
         self.ids = np.zeros(self.frame_hw, np.uint8)
-        options = onnxruntime.SessionOptions()
+        options = _onnxruntime.SessionOptions()
         options.intra_op_num_threads = default_threads() if threads is None else threads
         options.log_severity_level = 3  # errors; warnings are about the exporter's shapes
         # Threads that spin between the operators of a run but not between runs: two frames of a
@@ -43,7 +45,7 @@ class OnnxBackend:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_free_dimension_override_by_name("batch", 1)
         try:
-            self._session = onnxruntime.InferenceSession(
+            self._session = _onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exception types are not public
