@@ -16,7 +16,7 @@ from wristseg.classes import ClassTable
 from wristseg.errors import CheckpointError, DataError
 from wristseg.preprocess import PreprocessContract
 
-__all__ = ["ExportInfo", "ModelInfo"]
+__all__ = ["ExportInfo", "ModelInfo", "json_values"]
 
 #: Fields that stand in a file as they are.
 _PLAIN = (
@@ -25,12 +25,12 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold; options of other people's trainings may be anything."""
+def json_values(value: Any) -> Any:
+    """Return what JSON can hold: NaN as null, and whatever it does not know as text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): json_values(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [json_values(entry) for entry in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | None) else str(value)
@@ -124,7 +124,7 @@ class ModelInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the path as plain values, as it stands in an exported file."""
         return {
-            **{name: _plain(getattr(self, name)) for name in _PLAIN},
+            **{name: json_values(getattr(self, name)) for name in _PLAIN},
             "classes": self.classes.to_dict(),
             "preprocess": self.preprocess.to_dict(),
             "export": None if self.export is None else self.export.to_dict(),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,9 +14,7 @@ from rich.table import Table
 from wristseg.artifacts import sha256_of
 from wristseg.cli.command import needs_extra, run_command
 from wristseg.configs import InfoConfig
-
-if TYPE_CHECKING:
-    from wristseg.model_info import ModelInfo
+from wristseg.model_info import ModelInfo, json_values
 
 __all__ = ["main"]
 
@@ -38,7 +35,7 @@ def _run(config: InfoConfig) -> int:
     info = _read(config.file)
     facts = _facts(info, sha256_of(config.file))
     if config.json:
-        print(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(json_values(facts), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         _print_table(facts)
     return 0
@@ -122,14 +119,3 @@ def _entry(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold: paths as text, NaN (a class that never occurs) as null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, PurePath) else value
