@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -19,14 +18,14 @@ class Swallows:
         self.number = number
 
     def __del__(self):
-        os.kill(os.getpid(), self.number)
+        signal.raise_signal(self.number)
 
 
 @pytest.mark.parametrize(("number", "error"), SIGNALS)
 def test_signal_raises_and_the_handler_is_put_back(number, error):
     before = signal.getsignal(number)
     with pytest.raises(error), signals_raise():
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
@@ -42,7 +41,7 @@ def test_f17_signal_in_a_finaliser_is_raised_by_the_next_step(number, error):
 
 def test_without_a_signal_nothing_is_raised():
     with pytest.raises(KeyboardInterrupt), signals_raise():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
     raise_lost_signal()
     with signals_raise():
         raise_lost_signal()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -78,7 +77,7 @@ def test_f17_a_signal_ends_the_run_with_its_code_and_a_whole_checkpoint(
         deadline = time.monotonic() + 120
         while not last.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
 
     sender = threading.Thread(target=send_when_an_epoch_is_saved)
     sender.start()
