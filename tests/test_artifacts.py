@@ -82,7 +82,7 @@ def test_git_commit_is_that_of_the_code_wherever_a_command_is_started(tmp_path, 
 
 def test_files_of_a_batch_appear_together(tmp_path):
     folder = tmp_path / "new" / "masks"
-    with FileBatch(folder) as batch:
+    with FileBatch(folder, ["a.png", "b.png"]) as batch:
         batch.write("a.png", b"first")
         batch.write("b.png", b"second")
         assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
@@ -97,7 +97,7 @@ def test_batch_that_is_stopped_leaves_what_was_there(tmp_path, error):
     (tmp_path / "a.png").write_bytes(b"old")
 
     def stopped():
-        with FileBatch(tmp_path) as batch:
+        with FileBatch(tmp_path, ["a.png", "b.png"]) as batch:
             batch.write("a.png", b"new")
             batch.write("b.png", b"new")
             raise error
@@ -112,7 +112,7 @@ def test_f13_full_disk_is_told_with_the_file_of_the_batch(tmp_path):
         "import resource, sys; from pathlib import Path; from wristseg.artifacts import FileBatch\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
-        "    with FileBatch(Path(sys.argv[1])) as batch:\n"
+        "    with FileBatch(Path(sys.argv[1]), ['a.png', 'b.png']) as batch:\n"
         "        batch.write('a.png', bytes(999))\n"
         "        batch.write('b.png', bytes(9999))\n"
         "except OSError as error:\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,20 +64,21 @@ class FileBatch:
 
     Args:
         folder: Where the files go; it is made.
+        names: The files; each has to be written before the block ends.
 
     Raises:
         OSError: The folder cannot be made or written to, or the disk is full.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
         self._folder = folder
-        self._pending: dict[Path, Path] = {}
+        paths = [folder / name for name in names]
+        self._pending = {_temporary(path): path for path in paths}
+        self._temporary = {path.name: temporary for temporary, path in self._pending.items()}
 
     def write(self, name: str, content: bytes) -> None:
-        """Write one file under a temporary name; may be called from several threads."""
-        path = self._folder / name
-        temporary = _temporary(path)
-        self._pending[temporary] = path
+        """Write one of the files; several threads, and copies of this process, may call it."""
+        path, temporary = self._folder / name, self._temporary[name]
         try:
             with open(temporary, "wb") as file:
                 file.write(content)

@@ -17,9 +17,10 @@ from wristseg.artifacts import FileBatch
 from wristseg.classes import ClassTable
 from wristseg.configs import MasksConfig
 from wristseg.data.draw import FrameRuns, frame_runs
+from wristseg.data.forked import map_in_copies
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
-from wristseg.data.progress import for_each, with_progress
+from wristseg.data.progress import for_each
 from wristseg.errors import DataError, UsageError
 from wristseg.images import encode_png_rows, png_rows
 
@@ -106,24 +107,23 @@ def _draw(dataset: LabelledDataset, output_dir: Path, viz_dir: Path | None) -> l
     The masks get their names together at the end, so that a run that is stopped leaves those of
     the run before it.
     """
-    drawn: list[_DrawnFrame] = []
-    rows_by_size: dict[tuple[int, int], NDArray[np.uint8]] = {}
-    with FileBatch(output_dir) as masks:
-        frames = dataset.frames
-        # One thread: the steps are so short that threads would mostly wait for Python's lock.
-        for frame in with_progress(frames, total=len(frames), doing="drawing masks"):
+    frames = dataset.frames
+    rows_by_size = {hw: png_rows(hw) for hw in {frame.size_hw for frame in frames}}
+    with FileBatch(output_dir, [f"{frame.stem}.png" for frame in frames]) as masks:
+
+        def draw(frame: LabelledFrame) -> _DrawnFrame:
             assert frame.coco is not None
             runs = frame_runs(frame.coco)
             ids = _paint(runs, dataset.classes)
-            if frame.size_hw not in rows_by_size:
-                rows_by_size[frame.size_hw] = png_rows(frame.size_hw)
             content = _encode(runs, ids[frame.tag], rows_by_size[frame.size_hw], dataset.classes)
             masks.write(f"{frame.stem}.png", content)
-            drawn.append(_count(runs, ids, frame.tag, dataset.classes))
             if viz_dir is not None:
                 mask = runs.to_pixels(ids[frame.tag])
                 _write_overlay(viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
-    return drawn
+            return _count(runs, ids, frame.tag, dataset.classes)
+
+        # No threads: the steps are so short that they would mostly wait for Python's lock.
+        return map_in_copies(draw, frames, doing="drawing masks")
 
 
 def _encode(

@@ -255,7 +255,7 @@ def _write(job: _Job, made: _Made, judged: _Judged) -> ExportSummary:
     }
     entry |= origin()
     folder = plan.model.parent
-    with FileBatch(folder) as batch:
+    with FileBatch(folder, [*files, plan.report.name]) as batch:
         for name, content in files.items():
             batch.write(name, content)
         # Read now, not before the work: another export may have written into it meanwhile.
