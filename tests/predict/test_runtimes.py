@@ -238,7 +238,7 @@ def test_an_export_with_other_masks_is_not_kept(cache, checkpoint, loaded, tmp_p
     right = exported_checkpoint(checkpoint)[0]
     other = save_plain_checkpoint(tmp_path / "other.ckpt", _turned(checkpoint), size_hw=(32, 48))
     monkeypatch.setattr(
-        "wristseg.modeling.onnx_export.export_checkpoint", lambda path, frame_hw=None: right
+        "wristseg.modeling.onnx_export.export_checkpoint", lambda path, **_options: right
     )
     before = sorted((cache / "exports").iterdir())
     with pytest.raises(CheckpointError, match="of a test frame"):

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -64,7 +65,8 @@ def exported_checkpoint(
 
     Args:
         path: A ``.ckpt`` file.
-        frame_hw: Size of the frames the graph takes; None for the network's own.
+        frame_hw: Size of the frames the graph takes, which are then BGR, as OpenCV's cameras give
+            them; None for RGB frames of the network's own size.
 
     Returns:
         The whole file, and what it says about itself; its path is that of the checkpoint.
@@ -76,7 +78,7 @@ def exported_checkpoint(
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
     sha256 = sha256_of(path)
-    size = "own" if frame_hw is None else f"{frame_hw[0]}x{frame_hw[1]}"
+    size = "own" if frame_hw is None else f"{frame_hw[0]}x{frame_hw[1]}-bgr"
     kept = cache_dir() / "exports" / f"{sha256[:32]}-{size}-{_graph_digest()}.onnx"
     with contextlib.suppress(CheckpointError, OSError):
         content, info = read_sealed(kept)
@@ -114,7 +116,8 @@ def _export(path: Path, frame_hw: tuple[int, int] | None) -> tuple[bytes, ModelI
             from wristseg.modeling.onnx_export import export_checkpoint
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "torch", "export") from error
-        content = export_checkpoint(path, frame_hw=frame_hw)
+        order: Literal["rgb", "bgr"] = "rgb" if frame_hw is None else "bgr"
+        content = export_checkpoint(path, frame_hw=frame_hw, color_order=order)
         info = parse_sealed(content, path)
         _require_agreement(content, info)
     return content, info
@@ -131,7 +134,8 @@ def _require_agreement(content: bytes, info: ModelInfo) -> None:
 
     assert info.export is not None
     backend = open_any(content, info)
-    frame = _probe(backend.frame_hw)
+    frame = _probe(backend.frame_hw)  # RGB
+    given = frame if backend.color_order == "rgb" else frame[..., ::-1]
     contract = info.preprocess
     own = backend.frame_hw == contract.size_hw
     reference, _ = load_torch_backend(info.path, device="cpu")
@@ -139,7 +143,7 @@ def _require_agreement(content: bytes, info: ModelInfo) -> None:
     expected = reference.class_ids(np.stack([prepared]))[0]
     if not own:
         expected = contract.restore_mask(expected, backend.frame_hw)
-    agreement = float((backend.class_ids(frame[None])[0] == expected).mean())
+    agreement = float((backend.class_ids(given[None])[0] == expected).mean())
     if agreement < _AGREEMENT["own" if own else "camera"]:
         raise CheckpointError(
             f"{info.path}: its export gives the checkpoint's class to only {agreement:.2%} of the "
