@@ -24,6 +24,8 @@ TINY = Plan(
     predict_rounds=2,
     turn_s=0.0,
     turn_frames=2,
+    tail_windows=2,
+    tail_frames=3,
     load_rounds=0,
     masks_rounds=1,
     clip_rounds=1,
@@ -62,6 +64,7 @@ def test_a_run_measures_every_contestant_and_says_where_its_figures_come_from(co
     results = benchmark(config, plan=TINY, console=Console(file=io.StringIO()))
     # One run, many claims: with a fixture each of pytest's processes would make its own.
     every_contestant_is_timed_at_both_sizes(results)
+    long_runs_are_timed_beside_a_matrix_product(results)
     labels_of_every_runtime_are_those_of_the_plain_forward_pass(results)
     other_work_is_timed_for_both(results)
     multiplications_and_the_machines_peak_are_measured(results)
@@ -75,6 +78,12 @@ def every_contestant_is_timed_at_both_sizes(results):
     assert {(p.contestant, p.size) for p in results.predictions} == expected
     assert {p.seconds.count for p in results.predictions} == {4}
     assert all(0 < p.seconds.median < 10 for p in results.predictions)
+
+
+def long_runs_are_timed_beside_a_matrix_product(results):
+    windows = {(tail.contestant.split("/")[0], tail.size): tail.windows for tail in results.tails}
+    assert set(windows) == {("wristseg", "96x64"), ("wristseg", "32x32"), ("machine", "machine")}
+    assert all([window.count for window in found] == [3, 3] for found in windows.values())
 
 
 def labels_of_every_runtime_are_those_of_the_plain_forward_pass(results):
@@ -127,7 +136,7 @@ def page_and_plot_show_all_of_it(folder, results):
 def test_quick_measures_on_noise_where_no_data_is_and_prints_the_goals(
     tmp_path, monkeypatch, capsys
 ):
-    tiny = Plan(((64, 96), (32, 32)), 1, 0.0, 1, 1, 1, 1, 2, 0, (), 2)
+    tiny = Plan(((64, 96), (32, 32)), 1, 0.0, 1, 0, 0, 1, 1, 1, 2, 0, (), 2)
     pair = [c for c in CONTESTANTS if c.name in {"wristseg/torch", "plain/torch"}]
     monkeypatch.setattr(stage, "QUICK", tiny)
     monkeypatch.setattr(stage, "present", lambda _plain: (pair, ["a peer: left out"]))

@@ -38,6 +38,7 @@ from wristseg.benchmark.prepare import prepare
 from wristseg.benchmark.process import ContestantError, ContestantProcess
 from wristseg.benchmark.results import Results
 from wristseg.benchmark.run import Run
+from wristseg.benchmark.tail import measure_tails
 from wristseg.benchmark.training import measure_trainings
 from wristseg.benchmark.works import measure_clip, measure_mask_commands, measure_masks
 from wristseg.configs import BenchmarkConfig
@@ -128,6 +129,9 @@ def _measure(
             own = sum(contestant.family == "wristseg" for contestant in running)
             with _part(run, steps, "comparing labels", len(run.sizes) * (own + 1)):
                 measure_agreement(run, running)
+    if plan.tail_windows > 0:
+        with _part(run, steps, "frame after frame", plan.tail_windows * (len(run.sizes) + 1)):
+            measure_tails(run)
     # From here on processes are started and ended by each turn; those of before are gone.
     steps.begin("starting processes", plan.load_rounds * (len(running) + 1) * len(run.sizes))
     measure_loads(run, list(running), samples)

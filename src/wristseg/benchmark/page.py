@@ -46,6 +46,7 @@ def results_page(results: Results, *, plot: str) -> str:
         f"## Prediction of a frame of {results.frame}",
         "\n".join(_prediction_lines(results)),
         _floor_text(results),
+        *_tail_parts(results),
         "## Process start to first mask, and memory",
         "\n".join(_load_lines(results)),
     ]
@@ -59,6 +60,12 @@ def results_page(results: Results, *, plot: str) -> str:
     parts += ["## What is compared", _METHOD]
     return "\n\n".join(part for part in parts if part) + "\n"
 
+
+_TAIL = (
+    "Each row is a process of its own that predicts without a pause, nothing else running. The "
+    "matrix product, in NumPy, takes about as long as a frame of the large model: its tail is the "
+    "machine's own."
+)
 
 _METHOD = """\
 - **wristseg**: `Segmenter.load(..., frame_hw=(480, 640)).predict(frame)` in each runtime; "own
@@ -144,6 +151,27 @@ def _floor_text(results: Results) -> str:
         f"At that rate {'; '.join(floors)}. GMAC/s counts the multiplications that the result "
         "needs, one output block, for wristseg and the plain implementation alike."
     )
+
+
+def _tail_parts(results: Results) -> list[str]:
+    if not results.tails:
+        return []
+    rows = [
+        (
+            "matrix product" if found.contestant == found.size else found.contestant,
+            "" if found.contestant == found.size else found.size,
+            f"{_ms(window.median)}",
+            f"{_ms(window.p95)}",
+            f"{_ms(window.p99)}",
+            f"{_ms(window.highest)}",
+            f"{window.p99 / window.median:.2f}",
+            str(window.count),
+        )
+        for found in results.tails
+        for window in found.windows
+    ]
+    head = ("who", "model", "p50 ms", "p95", "p99", "highest", "p99 / p50", "frames")
+    return ["## One model alone, frame after frame", _TAIL, "\n".join(_table(head, rows))]
 
 
 def _load_lines(results: Results) -> list[str]:

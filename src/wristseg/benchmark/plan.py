@@ -35,6 +35,8 @@ class Plan:
         predict_rounds: Turns of each contestant and model.
         turn_s: Least length of a turn in seconds.
         turn_frames: Least frames of a turn.
+        tail_windows: Long runs of frames by wristseg alone.
+        tail_frames: Frames of such a run.
         load_rounds: Fresh processes per contestant and model, besides the one that stays.
         masks_rounds: Runs of each way to draw masks.
         clip_rounds: Runs of each way to turn a clip into one with overlays.
@@ -48,6 +50,8 @@ class Plan:
     predict_rounds: int
     turn_s: float
     turn_frames: int
+    tail_windows: int
+    tail_frames: int
     load_rounds: int
     masks_rounds: int
     clip_rounds: int
@@ -62,6 +66,8 @@ FULL = Plan(
     predict_rounds=30,
     turn_s=0.6,
     turn_frames=5,
+    tail_windows=5,
+    tail_frames=1000,
     load_rounds=3,
     masks_rounds=7,
     clip_rounds=5,
@@ -79,6 +85,8 @@ QUICK = Plan(
     predict_rounds=2,
     turn_s=0.1,
     turn_frames=2,
+    tail_windows=0,
+    tail_frames=0,
     load_rounds=0,
     masks_rounds=1,
     clip_rounds=0,

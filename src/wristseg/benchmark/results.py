@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from wristseg.benchmark.summary import Summary
 
-__all__ = ["Agreement", "Goal", "Load", "Prediction", "Results", "Work"]
+__all__ = ["Agreement", "Goal", "Load", "Prediction", "Results", "Tail", "Work"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,26 @@ class Prediction:
     seconds: Summary
     misses: dict[int, float]
     round_medians_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Long runs of frames by one model alone.
+
+    Attributes:
+        contestant: Its name; ``machine`` for a matrix product.
+        size: Network input; ``machine`` there too.
+        windows: Seconds per frame of each run.
+    """
+
+    contestant: str
+    size: str
+    windows: tuple[Summary, ...]
+
+    @property
+    def ratio(self) -> float:
+        """p99 over the median of a run; of several runs the one in the middle."""
+        return median(window.p99 / window.median for window in self.windows)
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,7 @@ class Results:
         gemm_gflops: Library to the best rate of a float32 matrix product.
         gmacs: Size to 10^9 multiplications of one forward pass.
         predictions: Time per frame.
+        tails: Slow frames of long runs.
         loads: Time to the first mask and memory.
         works: Masks, clips, trainings.
         masks_identical: Whether both ways drew the same masks; None if not compared.
@@ -169,6 +191,7 @@ class Results:
     gemm_gflops: dict[str, float] = field(default_factory=dict)
     gmacs: dict[str, float] = field(default_factory=dict)
     predictions: list[Prediction] = field(default_factory=list)
+    tails: list[Tail] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     masks_identical: bool | None = None
@@ -180,6 +203,10 @@ class Results:
         """Return the timing of one contestant at one size, where there is one."""
         found = (p for p in self.predictions if (p.contestant, p.size) == (contestant, size))
         return next(found, None)
+
+    def tail(self, size: str) -> Tail | None:
+        """Return the long runs at one size, where there are any."""
+        return next((x for x in self.tails if x.size == size and x.windows), None)
 
     def load(self, contestant: str, size: str) -> Load | None:
         """Return the loading time of one contestant at one size, where there is one."""

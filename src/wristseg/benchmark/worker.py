@@ -25,6 +25,9 @@ _WARM_UP = 2
 
 _GEMM_SIDE = 2048
 
+#: A product that takes about as long as a frame of 640x480: 15 ms on two cores.
+_TAIL_SIDE = 1150
+
 
 class _Contestant:
     """Answers commands; each public method is one, its arguments are the command's."""
@@ -147,6 +150,19 @@ class _Contestant:
             "torch": work / _best_of(lambda: torch.mm(a, b)),
             "numpy": work / _best_of(lambda: np.matmul(x, y)),
         }
+
+    def gemm_times(self, *, least: int) -> dict[str, Any]:
+        """Answer the seconds of each of so many float32 matrix products in NumPy."""
+        import numpy as np
+
+        a = np.random.default_rng(0).random((_TAIL_SIDE, _TAIL_SIDE), np.float32)
+        out = a @ a
+        seconds: list[float] = []
+        for _ in range(least):
+            started = time.perf_counter()
+            np.matmul(a, a, out=out)
+            seconds.append(time.perf_counter() - started)
+        return {"seconds": seconds}
 
     def macs(self, *, sizes_hw: list[list[int]]) -> dict[str, Any]:
         """Count the multiplications of one forward pass at each size, in 10^9."""
