@@ -21,6 +21,7 @@ from wristseg.synth.clip import write_clip
 from wristseg.synth.config import RenderConfig
 from wristseg.synth.dataset_v0 import plan_clip, plan_dataset_v0
 from wristseg.synth.export import IMAGES, write_dataset
+from wristseg.synth.holdout import plan_holdout
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import Scene
@@ -32,7 +33,7 @@ DrawnT = TypeVar("DrawnT")
 
 #: Frames handed to a worker at a time; few, so that the bar moves and the workers end together.
 _BATCH = 4
-_DEFAULT_RANDOMISED = 200
+_DEFAULT_DRAWN = 200
 _DEFAULT_CLIP = 120
 
 
@@ -58,8 +59,9 @@ def _plan(config: RenderConfig) -> list[FramePlan]:
     scene = Scene.build()
     if config.preset == "dataset-v0":
         return plan_dataset_v0(scene, seed=config.seed)
-    frames = _DEFAULT_RANDOMISED if config.frames is None else config.frames
-    return plan_randomised(scene, frames=frames, seed=config.seed)
+    frames = _DEFAULT_DRAWN if config.frames is None else config.frames
+    plan = plan_holdout if config.preset == "holdout" else plan_randomised
+    return plan(scene, frames=frames, seed=config.seed)
 
 
 def _thinned(plans: list[FramePlan], config: RenderConfig) -> list[FramePlan]:
