@@ -235,7 +235,8 @@ class ExportConfig:
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     """Number format; fp16 is for GPUs and NPUs, int8 is kept only if it is as good and faster."""
     output: Path | None = None
-    """File to write; <checkpoint>_<height>x<width>.onnx beside the checkpoint; of sim: in the current folder."""
+    """File to write; <checkpoint>_<height>x<width>.onnx beside the checkpoint where not given, of
+    sim in the current folder."""
     dataset_path: Path | None = None
     """Data set on whose validation frames masks are compared; the one of the training where not
     given."""
