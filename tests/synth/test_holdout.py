@@ -10,10 +10,12 @@ import pytest
 from wristseg.data.names import recording_of
 from wristseg.synth.dataset_v0 import plan_dataset_v0
 from wristseg.synth.holdout import HOLDOUT_VARIETY, LIGHT_SETUPS, plan_holdout
+from wristseg.synth.lifelike import LIFELIKE_VARIETY, plan_lifelike
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import LIGHT_SLOTS, Scene
 from wristseg.synth.variety import DEFAULT_VARIETY
 
+_TRAINING = (DEFAULT_VARIETY, LIFELIKE_VARIETY)
 #: Distance in RGB (0-1) of the nearest listed colours; both sides scatter around theirs.
 _LEAST_APART = 0.2
 
@@ -36,7 +38,9 @@ def looks(plans):
 @pytest.fixture(scope="module")
 def training_looks(scene):
     randomised = plan_randomised(scene, frames=90, seed=1)
-    return [plan.look for plan in [*randomised[::3], *plan_dataset_v0(scene, seed=0)]]
+    lifelike = plan_lifelike(scene, frames=60, seed=1)
+    dataset_v0 = plan_dataset_v0(scene, seed=0)
+    return [plan.look for plan in [*randomised[::3], *lifelike[::3], *dataset_v0]]
 
 
 def _values(choice):
@@ -77,7 +81,8 @@ def test_table_patterns_are_none_of_the_training_presets(looks, training_looks):
         return {s.kind for look in many for s in (look.table.surface, look.floor, look.wall)}
 
     assert not kinds(looks) & kinds(training_looks)
-    assert not set(_values(HOLDOUT_VARIETY.table_kind)) & set(_values(DEFAULT_VARIETY.table_kind))
+    for theirs in _TRAINING:
+        assert not set(_values(HOLDOUT_VARIETY.table_kind)) & set(_values(theirs.table_kind))
 
 
 def test_object_patterns_are_none_of_the_training_presets(looks, training_looks):
@@ -87,8 +92,9 @@ def test_object_patterns_are_none_of_the_training_presets(looks, training_looks)
 
 def test_listed_colours_are_apart_from_those_of_the_training_presets(training_looks):
     for name in ("filament", "table_color"):
-        mine, theirs = (_values(getattr(v, name)) for v in (HOLDOUT_VARIETY, DEFAULT_VARIETY))
-        assert _apart(mine, theirs) >= _LEAST_APART, name
+        for variety in _TRAINING:
+            mine, theirs = (_values(getattr(v, name)) for v in (HOLDOUT_VARIETY, variety))
+            assert _apart(mine, theirs) >= _LEAST_APART, name
     jaws = {look.jaw_rgb for look in training_looks if not look.soft_fingers}
     assert _apart(_values(HOLDOUT_VARIETY.filament), list(jaws)) > 0.0
 
@@ -149,13 +155,14 @@ def test_mounts_sit_further_out_and_turned_further_on_both_sides(looks, training
 def test_sensors_sharpen_compress_and_tint_as_none_in_training_does(looks, training_looks):
     assert all(look.sensor.sharpen > 0 for look in looks)
     assert all(look.sensor.sharpen == 0 for look in training_looks)
-    mine, theirs = HOLDOUT_VARIETY.sensor, DEFAULT_VARIETY.sensor
-    assert _apart_in_range(mine.tint, theirs.tint)
-    assert _apart_in_range(mine.jpeg_quality, theirs.jpeg_quality)
+    for variety in _TRAINING:
+        mine, theirs = HOLDOUT_VARIETY.sensor, variety.sensor
+        assert _apart_in_range(mine.tint, theirs.tint)
+        assert _apart_in_range(mine.jpeg_quality, theirs.jpeg_quality)
 
 
-def test_each_light_differs_from_training_in_what_it_is_named_after(looks):
-    theirs = DEFAULT_VARIETY.light
+@pytest.mark.parametrize("theirs", [variety.light for variety in _TRAINING])
+def test_each_light_differs_from_training_in_what_it_is_named_after(theirs):
     side, warm, window, spot = (LIGHT_SETUPS[n] for n in ("side", "warm", "window", "spot"))
     # Height over distance: how steeply the light falls.
     assert side.height.high / side.away.low < theirs.height.low / theirs.away.high

@@ -22,6 +22,7 @@ from wristseg.synth.config import RenderConfig
 from wristseg.synth.dataset_v0 import plan_clip, plan_dataset_v0
 from wristseg.synth.export import IMAGES, write_dataset
 from wristseg.synth.holdout import plan_holdout
+from wristseg.synth.lifelike import plan_lifelike
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import Scene
@@ -34,6 +35,12 @@ DrawnT = TypeVar("DrawnT")
 #: Frames handed to a worker at a time; few, so that the bar moves and the workers end together.
 _BATCH = 4
 _DEFAULT_DRAWN = 200
+#: Presets that have as many frames as are asked for.
+_DRAWN: dict[str, Callable[..., list[FramePlan]]] = {
+    "randomised": plan_randomised,
+    "lifelike": plan_lifelike,
+    "holdout": plan_holdout,
+}
 _DEFAULT_CLIP = 120
 
 
@@ -60,8 +67,7 @@ def _plan(config: RenderConfig) -> list[FramePlan]:
     if config.preset == "dataset-v0":
         return plan_dataset_v0(scene, seed=config.seed)
     frames = _DEFAULT_DRAWN if config.frames is None else config.frames
-    plan = plan_holdout if config.preset == "holdout" else plan_randomised
-    return plan(scene, frames=frames, seed=config.seed)
+    return _DRAWN[config.preset](scene, frames=frames, seed=config.seed)
 
 
 def _thinned(plans: list[FramePlan], config: RenderConfig) -> list[FramePlan]:

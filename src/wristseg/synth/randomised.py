@@ -2,7 +2,7 @@
 
 Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``production``. Frames
 of a burst share the look, so that textures are painted once; each has a pose of its own.
-``holdout`` plans its bursts here too.
+``lifelike`` and ``holdout`` plan their bursts here too.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _draw_surface(
         kind=variety.table_kind.draw(rng),
         base_rgb=base,
         other_rgb=other,
-        contrast=float(rng.uniform(0.2, 0.9)),
+        contrast=variety.table_contrast.draw(rng),
         tile_m=float(rng.uniform(*tile_m)),
         seed=int(rng.integers(2**31)),
         specular=float(rng.uniform(0.0, 0.4)),

@@ -1,8 +1,8 @@
 """How much the preset ``randomised`` varies: ranges, choices and weights, as data.
 
-``randomised`` draws from these, ``holdout`` from others of the same kind. Angles are radians,
-lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs of wrist cameras from
-eight laboratories were studied; the wide ends go beyond them.
+``randomised`` draws from these, ``lifelike`` and ``holdout`` from others of the same kind. Angles
+are radians, lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs of wrist
+cameras from eight laboratories were studied; the wide ends go beyond them.
 """
 
 from __future__ import annotations
@@ -203,6 +203,7 @@ class Variety:
         burst: Frames that share a look, each with a pose of its own.
         table_kind: Pattern of the table.
         table_color: Its main colour.
+        table_contrast: How strongly the pattern's second colour shows.
         no_table: Share of looks without a table in sight.
         no_object: Share of frames without an object.
         scene: What a frame shows: the object away from the fingers, between open jaws on the table,
@@ -224,6 +225,7 @@ class Variety:
     burst: int = 3
     table_kind: Choice[TextureKind] = _KINDS
     table_color: Choice[RGB] = _TABLE_COLORS
+    table_contrast: Range = Range(0.2, 0.9)
     no_table: float = 0.05
     no_object: float = 0.10
     scene: Choice[str] = Choice((("apart", 5), ("between", 2), ("held", 2), ("lifted", 2)))
