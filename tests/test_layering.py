@@ -23,6 +23,7 @@ _BASE = {
     "onnx_file",
     "onnx_runtime",
     "openvino_file",
+    "packed_file",
     "overlay",
     "pages",
     "pipeline",

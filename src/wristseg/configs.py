@@ -126,7 +126,7 @@ class TrainConfig:
     augment: Literal["auto", "none", "flips", "full"] = "auto"
     """Augmentation; auto is full from 224 pixels of height on, flips below."""
     pretrained: str = "auto"
-    """Start weights: auto, imagenet, sim, none, or the path of a checkpoint."""
+    """Start weights: imagenet, sim, none, a checkpoint's path, or auto (imagenet, else sim)."""
     crop: Literal["none", "center-square"] = "none"
     """What is cut from a frame before it is resized."""
     selections: Path | None = None
@@ -202,7 +202,7 @@ class PredictConfig:
     """Options of ``wristseg predict``."""
 
     checkpoint: Path
-    """Model file (best.ckpt)."""
+    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
     input: str
     """An image, a folder of images, a glob in quotes, or a video."""
     output: Path | None = None
@@ -226,7 +226,7 @@ class ExportConfig:
     """Options of ``wristseg export``."""
 
     checkpoint: Annotated[Path, POSITIONAL]
-    """Model file (best.ckpt)."""
+    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
     size: str = "camera"
     """Frames that the exported model takes: HEIGHTxWIDTH, camera (the size of the data set's
     images), or model (the size that the network works at)."""
@@ -235,7 +235,8 @@ class ExportConfig:
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     """Number format; fp16 is for GPUs and NPUs, int8 is kept only if it is as good and faster."""
     output: Path | None = None
-    """File to write; <checkpoint>_<height>x<width>.onnx beside the checkpoint where not given."""
+    """File to write; <checkpoint>_<height>x<width>.onnx beside the checkpoint where not given, of
+    sim in the current folder."""
     dataset_path: Path | None = None
     """Data set on whose validation frames masks are compared; the one of the training where not
     given."""
@@ -258,7 +259,7 @@ class InfoConfig:
     """Options of ``wristseg info``."""
 
     file: Annotated[Path, POSITIONAL]
-    """Model file to describe."""
+    """Model file to describe, or sim, sim-84: the weights that ship in the package."""
     json: bool = False
     """Print JSON instead of a table."""
 

@@ -11,11 +11,15 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from tests.packed_models import pack_random
 from tests.plain_reference import randomised_network, save_plain_checkpoint
+from wristseg import packed_file
 from wristseg.errors import CheckpointError, UsageError
 from wristseg.modeling import weights
+from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.network import BACKBONE, SegmentationNetwork
 from wristseg.modeling.weights import load_start_weights
+from wristseg.packed_file import read_packed
 
 
 @pytest.fixture
@@ -40,6 +44,20 @@ def filled_cache(empty_cache):
     return classifier
 
 
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A package that ships random weights."""
+    folder = tmp_path / "weights"
+    pack_random(folder)
+    monkeypatch.setattr(packed_file, "_FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def no_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(packed_file, "_FOLDER", tmp_path / "none")
+
+
 @pytest.mark.parametrize("choice", ["imagenet", "auto"])
 def test_imagenet_weights_come_from_the_hub_cache_without_a_network(filled_cache, choice):
     network = SegmentationNetwork(6)
@@ -57,7 +75,7 @@ def test_imagenet_without_cache_and_network_is_an_error_that_says_what_to_do(emp
         load_start_weights(SegmentationNetwork(6), "imagenet")
 
 
-def test_auto_without_cache_and_network_starts_from_scratch_and_says_so(empty_cache):
+def test_auto_without_any_weights_starts_from_scratch_and_says_so(empty_cache, no_shipped):
     network = SegmentationNetwork(6)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     got = load_start_weights(network, "auto")
@@ -87,9 +105,44 @@ def test_none_leaves_the_network_as_it_is():
     assert load_start_weights(SegmentationNetwork(6), "none").source == "none"
 
 
-def test_sim_says_that_this_version_has_none():
-    with pytest.raises(UsageError, match="no weights from simulation"):
+def test_sim_in_a_build_without_weights_says_so(no_shipped):
+    with pytest.raises(CheckpointError, match="sim-640: this build ships no simulation weights"):
         load_start_weights(SegmentationNetwork(6), "sim")
+
+
+@pytest.mark.parametrize(
+    ("choice", "size_hw", "name"),
+    [
+        ("sim", (480, 640), "sim-640"),
+        ("sim", (84, 84), "sim-84"),
+        ("sim-640", (84, 84), "sim-640"),
+    ],
+)
+def test_sim_is_the_set_for_the_size_unless_it_is_named(shipped, choice, size_hw, name):
+    network = SegmentationNetwork(6)
+    got = load_start_weights(network, choice, size_hw=size_hw)
+    sha256 = read_packed(shipped / f"{name}.json").tensors_sha256
+    assert got.source == f"{name} (SHA-256 {sha256[:12]})"
+    assert got.message == f"start weights: {name}, from simulation"
+    theirs = load_network(shipped / f"{name}.json")[0].state_dict()
+    assert all(torch.equal(value, theirs[key]) for key, value in network.state_dict().items())
+
+
+def test_sim_for_other_classes_has_a_new_head_and_says_so(shipped):
+    network = SegmentationNetwork(3)
+    got = load_start_weights(network, "sim")
+    assert got.message.endswith("with a new head (6 classes there, 3 here)")
+
+
+def test_auto_without_imagenet_starts_from_sim_and_says_so_in_one_line(empty_cache, shipped):
+    got = load_start_weights(SegmentationNetwork(6), "auto", size_hw=(84, 84))
+    assert got.source.startswith("sim-84 (SHA-256 ")
+    assert got.message.startswith("start weights: sim-84, from simulation (the ImageNet weights ")
+    assert "\n" not in got.message
+
+
+def test_auto_takes_imagenet_where_it_can_be_had(filled_cache, shipped):
+    assert load_start_weights(SegmentationNetwork(6), "auto").source == "imagenet"
 
 
 def test_a_checkpoint_gives_all_its_weights(tmp_path):

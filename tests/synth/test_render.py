@@ -106,6 +106,17 @@ def test_randomised_frames_have_the_classes_of_the_table(tmp_path):
             assert set(np.unique(np.array(picture))) <= set(range(1, 6))
 
 
+def test_holdout_says_in_its_folder_that_it_is_for_reporting_only(tmp_path):
+    folder = tmp_path / "holdout"
+    options = ["--preset", "holdout", "--frames", "6", "--workers", "1", *_SMALL]
+    assert main(["--output", str(folder), *options]) == 0
+    said = (folder / "README.md").read_text(encoding="utf-8")
+    assert "For measuring and reporting only" in said
+    assert "| holdout_side00 | 5 |" in said
+    assert "| holdout_warm00 | 1 |" in said
+    assert len(list((folder / "images" / "default").iterdir())) == 6
+
+
 def test_clip_is_h264_that_players_open(tmp_path):
     options = ["--clips", "shadow", "--frames", "8", "--workers", "1", *_SMALL]
     assert main(["--output", str(tmp_path / "clips"), *options]) == 0

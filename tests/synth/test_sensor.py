@@ -80,3 +80,12 @@ def test_no_barrel_returns_the_picture_itself():
 def test_jpeg_decodes_to_the_size_it_had():
     with Image.open(io.BytesIO(encode_jpeg(_grey(), 93))) as picture:
         assert (picture.format, picture.size, picture.mode) == ("JPEG", (64, 48), "RGB")
+
+
+def test_sharpening_leaves_rims_at_an_edge_and_flat_parts_alone():
+    edge = np.full((480, 64, 3), 100, np.uint8)
+    edge[:, 32:] = 160
+    sharp = expose(edge, replace(_QUIET, sharpen=1.0), rng=_rng())[240, :, 0]
+    assert sharp[30:32].min() < 95
+    assert sharp[32:34].max() > 165
+    assert sharp[5] == 100

@@ -15,6 +15,7 @@ from wristseg.artifacts import sha256_of
 from wristseg.cli.command import needs_extra, run_command
 from wristseg.configs import InfoConfig
 from wristseg.model_info import ModelInfo, json_values
+from wristseg.packed_file import PACKED_SUFFIX, model_path, read_packed
 
 __all__ = ["main"]
 
@@ -23,6 +24,7 @@ Tell what a model file is: classes, input size, training data, metrics, origin.
 
   wristseg info outputs/efficientvit_seg/best.ckpt
   wristseg info outputs/efficientvit_seg/best_480x640.onnx --json
+  wristseg info sim
 """
 
 
@@ -32,8 +34,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg info") -> i
 
 
 def _run(config: InfoConfig) -> int:
-    info = _read(config.file)
-    facts = _facts(info, sha256_of(config.file))
+    path = model_path(config.file)
+    info = _read(path)
+    facts = _facts(info, sha256_of(path)) | _packing(path)
     if config.json:
         print(json.dumps(json_values(facts), indent=2, ensure_ascii=False, allow_nan=False))
     else:
@@ -54,6 +57,14 @@ def _read(path: Path) -> ModelInfo:
         from wristseg.modeling.checkpoint import read_checkpoint_info
 
     return read_checkpoint_info(path)
+
+
+def _packing(path: Path) -> dict[str, Any]:
+    """What a packed model says besides: how it was made."""
+    if path.suffix != PACKED_SUFFIX:
+        return {}
+    packed = read_packed(path)
+    return {"tensors_sha256": packed.tensors_sha256, "made": packed.made}
 
 
 def _facts(info: ModelInfo, sha256: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ _DESCRIPTION = """
 Render wrist-camera recordings of an SO-101 in MuJoCo, annotated the way people annotate.
 
   wristseg render --preset randomised --frames 500 --seed 1 --output data/randomised
+  wristseg render --preset holdout --exact-masks --output data/holdout   # for reporting only
   wristseg render --clips grasp shadow --output data/clips
 """
 

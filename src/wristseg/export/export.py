@@ -35,6 +35,7 @@ from wristseg.export.report import (
 from wristseg.model_info import ExportInfo, ModelInfo
 from wristseg.onnx_file import seal
 from wristseg.openvino_file import weights_path
+from wristseg.packed_file import model_path
 from wristseg.predict import Segmenter
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def export(config: ExportConfig) -> ExportSummary:
     """
     from wristseg.modeling.checkpoint import load_network
 
+    config = dataclasses.replace(config, checkpoint=model_path(config.checkpoint))
     if config.checkpoint.suffix.lower() in {".onnx", ".xml"}:
         raise UsageError(f"{config.checkpoint}: is an export already; give the checkpoint")
     sha256 = sha256_of(config.checkpoint)

@@ -16,6 +16,7 @@ from wristseg.export.frames import ComparedFrames
 from wristseg.model_info import ModelInfo
 from wristseg.onnx_file import read_sealed
 from wristseg.openvino_file import read_sealed_ir, weights_path
+from wristseg.packed_file import is_shipped
 
 __all__ = ["ExportPlan", "plan_export"]
 
@@ -54,7 +55,9 @@ def plan_export(config: ExportConfig, frames: ComparedFrames, info: ModelInfo) -
             that is no export.
     """
     frame_hw = _frame_hw(config.size, frames, info)
-    model = config.output or config.checkpoint.with_name(_default_name(config, frame_hw))
+    # The package's own folder is no place for a user's files.
+    folder = Path() if is_shipped(config.checkpoint) else config.checkpoint.parent
+    model = config.output or folder / _default_name(config, frame_hw)
     suffix = _SUFFIX[config.format]
     if model.suffix != suffix:
         raise UsageError(f"--output {model}: a file of --format {config.format} ends with {suffix}")

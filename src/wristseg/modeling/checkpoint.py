@@ -2,8 +2,9 @@
 
 Comes in: a ``.ckpt`` of ``wristseg train``, or of the plain Lightning script that came before it
 (same names in ``state_dict``; no ``wristseg`` entry, so classes and sizes come from its
-hyper-parameters). Goes out: a :class:`SegmentationNetwork` with these weights and a
-``ModelInfo``. Called by prediction, ``wristseg info`` and ``train --pretrained PATH``.
+hyper-parameters), or the record of a packed model. Goes out: a :class:`SegmentationNetwork` with
+these weights and a ``ModelInfo``. Called by prediction, ``wristseg info`` and ``train --pretrained
+PATH``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from wristseg.classes import DEFAULT_CLASSES, IGNORE_INDEX, ClassTable
 from wristseg.errors import CheckpointError, DataError
 from wristseg.model_info import ModelInfo
 from wristseg.modeling.network import SegmentationNetwork
+from wristseg.modeling.packed import read_packed_state
 from wristseg.modeling.safe_load import load_untrusted
+from wristseg.packed_file import PACKED_SUFFIX
 from wristseg.preprocess import PreprocessContract
 
 __all__ = ["FORMAT_VERSION", "load_network", "read_checkpoint_info"]
@@ -39,7 +42,7 @@ def load_network(
     """Read a checkpoint and build its network, in evaluation mode.
 
     Args:
-        path: A local ``.ckpt`` file.
+        path: A local ``.ckpt`` file, or the ``.json`` of a packed model.
         device: Where the network is put.
 
     Returns:
@@ -49,9 +52,14 @@ def load_network(
         CheckpointError: The file is damaged, unsafe, of another network, or contradicts itself.
     """
     path = Path(path)
-    content = load_untrusted(path)
-    state = _state_dict(content, path)
-    info = _info(content, state, path)
+    if path.suffix == PACKED_SUFFIX:
+        state, info = read_packed_state(path)
+        _check_finite(state, path)
+        _check_class_count(len(info.classes), state, path)
+    else:
+        content = load_untrusted(path)
+        state = _state_dict(content, path)
+        info = _info(content, state, path)
     network = SegmentationNetwork(len(info.classes))
     _check_fits(state, network.state_dict(), path)
     network.load_state_dict(state)
@@ -78,6 +86,12 @@ def _state_dict(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
     others = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
     if others:
         raise CheckpointError(f"{path}: state_dict holds no tensor under {_listed(others)}")
+    _check_finite(state, path)
+    # torch.compile puts its own part in front of every name.
+    return {str(name).removeprefix("_orig_mod."): value for name, value in state.items()}
+
+
+def _check_finite(state: dict[str, Tensor], path: Path) -> None:
     bad = [
         str(name)
         for name, value in state.items()
@@ -88,8 +102,6 @@ def _state_dict(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
             f"{path}: NaN or infinity in {len(bad)} tensors: {_listed(bad)}; "
             "the training diverged, use an earlier checkpoint"
         )
-    # torch.compile puts its own part in front of every name.
-    return {str(name).removeprefix("_orig_mod."): value for name, value in state.items()}
 
 
 def _check_fits(state: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:

@@ -1,8 +1,9 @@
 """Start weights: what a new network holds before its first step (``--pretrained``).
 
-``imagenet`` are timm's, from the local hub cache or the hub; a path is a checkpoint of this
-project or of the plain script; ``auto`` takes ImageNet weights where they can be had and says so
-where not. A source that was named is never replaced by another. Called by ``train.fit``.
+``imagenet`` are timm's, from the local hub cache or the hub; ``sim`` ships in the package, the set
+that suits the size of the frames; a path is a checkpoint of this project or of the plain script;
+``auto`` takes ImageNet weights where they can be had, else ``sim``, and says which. A source that
+was named is never replaced by another. Called by ``train.fit``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ import timm
 
 from wristseg.errors import CheckpointError, UsageError
 from wristseg.modeling.network import BACKBONE, SegmentationNetwork
+from wristseg.packed_file import (
+    SHIPPED_MODELS,
+    model_path,
+    read_packed,
+    shipped_for,
+    shipped_weights,
+)
 
 __all__ = ["StartWeights", "load_start_weights"]
 
@@ -34,7 +42,8 @@ class StartWeights:
     """Which weights a training started from.
 
     Attributes:
-        source: ``imagenet``, ``none`` or ``checkpoint <file name>``, as checkpoints carry it.
+        source: ``imagenet``, ``sim-84 (SHA-256 ...)`` or ``sim-640 (SHA-256 ...)``, ``none`` or
+            ``checkpoint <file name>``, as checkpoints carry it.
         message: One line for the person who trains.
     """
 
@@ -42,41 +51,56 @@ class StartWeights:
     message: str
 
 
-def load_start_weights(network: SegmentationNetwork, choice: str) -> StartWeights:
+def load_start_weights(
+    network: SegmentationNetwork, choice: str, *, size_hw: tuple[int, int] = (480, 640)
+) -> StartWeights:
     """Fill a freshly initialised network with the chosen start weights.
 
     Args:
         network: Changed in place.
-        choice: ``auto``, ``imagenet``, ``sim``, ``none`` or the path of a checkpoint.
+        choice: ``auto``, ``imagenet``, ``sim`` (or ``sim-84``, ``sim-640``), ``none`` or the path
+            of a checkpoint.
+        size_hw: Height and width that the network will be trained at; ``sim`` goes by it.
 
     Raises:
-        UsageError: ``sim`` was asked for, or there is no file at the path.
-        CheckpointError: The ImageNet weights cannot be had, or the file is no such checkpoint.
+        UsageError: There is no file at the path.
+        CheckpointError: The ImageNet weights cannot be had, this build ships no simulation weights,
+            or the file is no such checkpoint.
     """
     if choice == "none":
         return StartWeights("none", "start weights: none, training from scratch")
     if choice == "sim":
-        raise UsageError(
-            "--pretrained sim: this version ships no weights from simulation; "
-            "use --pretrained imagenet, none or the path of a checkpoint"
-        )
+        return _load_shipped(network, shipped_for(size_hw))
+    if choice in SHIPPED_MODELS:
+        return _load_shipped(network, choice)
     if choice == "imagenet":
         return _load_imagenet(network, _imagenet_file())
     if choice == "auto":
-        return _load_what_can_be_had(network)
+        return _load_what_can_be_had(network, size_hw)
     return _load_checkpoint(network, Path(choice))
 
 
-def _load_what_can_be_had(network: SegmentationNetwork) -> StartWeights:
+def _load_what_can_be_had(network: SegmentationNetwork, size_hw: tuple[int, int]) -> StartWeights:
     try:
         path = _imagenet_file()
     except CheckpointError:
-        return StartWeights(
-            "none",
-            "start weights: none, training from scratch (the ImageNet weights are neither in the "
-            "hub cache nor is the hub reachable)",
-        )
+        why = "the ImageNet weights are neither in the hub cache nor is the hub reachable"
+        name = shipped_for(size_hw)
+        if shipped_weights(name) is None:
+            message = f"start weights: none, training from scratch ({why}, and this build ships "
+            return StartWeights("none", f"{message}no simulation weights)")
+        sim = _load_shipped(network, name)
+        return StartWeights(sim.source, f"{sim.message} ({why})")
     return _load_imagenet(network, path)
+
+
+def _load_shipped(network: SegmentationNetwork, name: str) -> StartWeights:
+    path = model_path(name)
+    sha256 = read_packed(path).tensors_sha256
+    head = _fill(network, path)
+    return StartWeights(
+        f"{name} (SHA-256 {sha256[:12]})", f"start weights: {name}, from simulation{head}"
+    )
 
 
 def _load_imagenet(network: SegmentationNetwork, path: Path) -> StartWeights:
@@ -126,23 +150,23 @@ def _probe_hub() -> None:
 
 
 def _load_checkpoint(network: SegmentationNetwork, path: Path) -> StartWeights:
-    from wristseg.modeling.checkpoint import load_network
-
     if not path.is_file():
         raise UsageError(
             f"--pretrained {path}: expected auto, imagenet, sim, none or the path of a checkpoint, "
             "and there is no such file"
         )
+    return StartWeights(f"checkpoint {path.name}", f"start weights: {path}{_fill(network, path)}")
+
+
+def _fill(network: SegmentationNetwork, path: Path) -> str:
+    """Copy a model's weights; return what there is to say about the head."""
+    from wristseg.modeling.checkpoint import load_network
+
     trained, _ = load_network(path)
     weights = trained.state_dict()
-    source = f"checkpoint {path.name}"
     if trained.num_classes == network.num_classes:
         network.load_state_dict(weights)
-        return StartWeights(source, f"start weights: {path}")
+        return ""
     kept = {name: value for name, value in weights.items() if not name.startswith("seg_head.")}
     network.load_state_dict(kept, strict=False)
-    return StartWeights(
-        source,
-        f"start weights: {path}, with a new head ({trained.num_classes} classes there, "
-        f"{network.num_classes} here)",
-    )
+    return f", with a new head ({trained.num_classes} classes there, {network.num_classes} here)"

@@ -25,6 +25,7 @@ from wristseg.artifacts import atomic_path, sha256_of
 from wristseg.errors import CheckpointError, MissingExtraError
 from wristseg.model_info import ModelInfo
 from wristseg.onnx_file import parse_sealed, read_sealed
+from wristseg.packed_file import PACKED_SUFFIX, read_packed
 
 __all__ = ["cache_dir", "exported_checkpoint", "write_if_possible"]
 
@@ -64,7 +65,7 @@ def exported_checkpoint(
     """Return a checkpoint's ONNX file from the cache, exporting it first where it is not there.
 
     Args:
-        path: A ``.ckpt`` file.
+        path: A ``.ckpt`` file, or the ``.json`` of a packed model.
         frame_hw: Size of the frames the graph takes, which are then BGR, as OpenCV's cameras give
             them; None for RGB frames of the network's own size.
 
@@ -77,6 +78,8 @@ def exported_checkpoint(
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
+    if path.suffix == PACKED_SUFFIX:
+        read_packed(path)  # the hash of a record is that of a whole model only if this passes
     sha256 = sha256_of(path)
     size = "own" if frame_hw is None else f"{frame_hw[0]}x{frame_hw[1]}-bgr"
     kept = cache_dir() / "exports" / f"{sha256[:32]}-{size}-{_graph_digest()}.onnx"

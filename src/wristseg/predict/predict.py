@@ -21,6 +21,7 @@ from wristseg.artifacts import git_commit, sha256_of, versions, write_json
 from wristseg.classes import ClassTable
 from wristseg.configs import PredictConfig
 from wristseg.errors import DataError
+from wristseg.packed_file import model_path
 from wristseg.predict.backend import default_threads
 from wristseg.predict.coco import CocoPredictions
 from wristseg.predict.outputs import OutputPlan, Outputs, plan_outputs
@@ -66,9 +67,10 @@ def predict(config: PredictConfig) -> PredictSummary:
     """
     sources = find_sources(config.input)
     plan = plan_outputs(sources, config.output)
+    model = model_path(config.checkpoint)
     segmenters = _load_segmenters(config, sources)
     classes = segmenters[0].classes
-    origin = f"wristseg {versions()['wristseg']}, checkpoint SHA-256 {sha256_of(config.checkpoint)}"
+    origin = f"wristseg {versions()['wristseg']}, checkpoint SHA-256 {sha256_of(model)}"
     results = Results(CocoPredictions(classes) if config.save_coco else None)
     predictor = MediaPredictor(
         segmenters,
@@ -152,7 +154,7 @@ def _record(
         "frames": results.frames,
         "problems": results.problems,
         "classes": classes.to_dict(),
-        "checkpoint_sha256": sha256_of(config.checkpoint),
+        "checkpoint_sha256": sha256_of(model_path(config.checkpoint)),
         "config": {name: str(value) for name, value in asdict(config).items()},
         "git_commit": git_commit(),
         "versions": versions(),

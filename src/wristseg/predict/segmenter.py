@@ -22,6 +22,7 @@ from wristseg.classes import ClassTable
 from wristseg.errors import DataError, MissingExtraError, UsageError
 from wristseg.model_info import ModelInfo
 from wristseg.onnx_file import read_sealed
+from wristseg.packed_file import model_path
 from wristseg.predict.backend import Backend
 from wristseg.predict.cache import exported_checkpoint
 from wristseg.predict.runtimes import Runtime, exported_backend
@@ -72,8 +73,9 @@ class Segmenter:
         PyTorch. On a GPU PyTorch runs it. Masks are the same, whatever runs them.
 
         Args:
-            path: A ``.ckpt`` of ``wristseg train`` or of the plain Lightning script, or an
-                ``.onnx`` or ``.xml`` of ``wristseg export``.
+            path: A ``.ckpt`` of ``wristseg train`` or of the plain Lightning script, an ``.onnx``
+                or ``.xml`` of ``wristseg export``, or ``sim``, ``sim-640``, ``sim-84``: the weights
+                that ship in the package, for the size of the network's input.
             device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the first there is of
                 cuda, mps and cpu.
             runtime: ``onnxruntime``, ``openvino``, ``torch`` (a checkpoint on any device), or
@@ -86,11 +88,12 @@ class Segmenter:
                 work all the same.
 
         Raises:
-            CheckpointError: The file is damaged, unsafe, or of another network.
+            CheckpointError: The file is damaged, unsafe, or of another network, or this build ships
+                no weights of that name.
             UsageError: This machine has no such device, or there is no such runtime.
             MissingExtraError: What is needed to run this file is not installed.
         """
-        path = Path(path)
+        path = model_path(path)
         chosen = _runtime(runtime)
         if threads is not None and threads < 1:
             raise UsageError(f"threads {threads}: expected 1 or more")

@@ -12,7 +12,7 @@ from wristseg.errors import UsageError
 
 __all__ = ["ClipName", "PresetName", "RenderConfig"]
 
-PresetName = Literal["dataset-v0", "randomised"]
+PresetName = Literal["dataset-v0", "randomised", "lifelike", "holdout"]
 ClipName = Literal["grasp", "shadow"]
 
 
@@ -23,10 +23,12 @@ class RenderConfig:
     output: Path
     """Folder to write; it must not exist, be empty, or be given up with --overwrite."""
     preset: PresetName = "dataset-v0"
-    """dataset-v0: five recordings of one arm, one cube. randomised: every burst looks different."""
+    """dataset-v0: five recordings of one arm, one cube. randomised: every burst looks different.
+    lifelike: the same, nearer to what photographs show.
+    holdout: looks that none of them has, to measure a model on, never to train it."""
     frames: int | None = None
-    """Frames to render; per clip, with --clips (default: 170 for dataset-v0, 200 for randomised,
-    120 for a clip). Fewer than 170 of dataset-v0 are picked evenly."""
+    """Frames to render; per clip, with --clips (default: 170 for dataset-v0, 200 for the
+    others, 120 for a clip). Fewer than 170 of dataset-v0 are picked evenly."""
     seed: int = 0
     """Everything follows from it, whatever the number of workers."""
     workers: int | None = None

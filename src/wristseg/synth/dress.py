@@ -23,8 +23,6 @@ _GEOM_TYPES: dict[Shape, mujoco.mjtGeom] = {
     "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
     "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
 }
-#: Lamps that stand for one wide lamp.
-_SOFT_SAMPLES = 3
 _FLOOR_Z = -0.75
 
 
@@ -193,6 +191,6 @@ def _lamps(light: LightLook) -> list[tuple[NDArray[np.float64], LightLook, float
     center = np.asarray(light.position)
     if light.spread == 0.0:
         return [(center, light, 1.0)]
-    angles = 2 * np.pi * np.arange(_SOFT_SAMPLES) / _SOFT_SAMPLES
+    angles = 2 * np.pi * np.arange(light.samples) / light.samples
     ring = np.stack([np.cos(angles), np.sin(angles), np.zeros_like(angles)], axis=1)
-    return [(center + light.spread * offset, light, 1.0 / _SOFT_SAMPLES) for offset in ring]
+    return [(center + light.spread * offset, light, 1.0 / light.samples) for offset in ring]

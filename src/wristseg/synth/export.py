@@ -38,6 +38,15 @@ _FLAW_TEXT = {
     "cube_called_table": "the cube is labelled as table",
 }
 
+#: Said in the folder itself: it will be found without this repository's documentation.
+_HOLDOUT_LINES = (
+    "**For measuring and reporting only.** Its tables, colours, objects, lamps, camera mounts and",
+    "sensors are none that the presets for training draw. Do not train on it, and do not choose a",
+    "model, a recipe or a threshold by it: it would no longer say how a model does on new looks.",
+    "Each recording has one look; its name says the light (side, warm, window, spot).",
+    "",
+)
+
 
 def write_dataset(
     folder: Path,
@@ -114,6 +123,7 @@ def _readme(plans: Sequence[FramePlan], config: RenderConfig) -> str:
         "the way people annotate with SAM tools: outlines a pixel or two off, small gaps, the",
         "object outlined whole where a finger covers it. No photograph is among them.",
         "",
+        *(_HOLDOUT_LINES if config.preset == "holdout" else ()),
         "```bash",
         f"wristseg render {options} \\",
         f"    --height {config.height} --width {config.width} --output DIR",

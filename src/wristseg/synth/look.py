@@ -1,4 +1,4 @@
-"""What a recording looks like, as plain data: drawn by ``dataset_v0`` and ``randomised``.
+"""What a recording looks like, as plain data: drawn by the presets.
 
 Everything here is a frozen value that travels to the worker processes; two equal looks give equal
 pictures. Lengths are metres, angles radians, colours 0-1 RGB.
@@ -28,8 +28,9 @@ RGB = tuple[float, float, float]
 _XYZ = tuple[float, float, float]
 Shape = Literal["box", "cylinder", "ellipsoid", "capsule"]
 TextureKind = Literal[
-    "plain", "wood", "planks", "cloth", "speckle", "marble", "grid", "printed", "stripes", "layers"
-]
+    "plain", "wood", "planks", "cloth", "speckle", "marble", "grid", "printed", "stripes", "layers",
+    "checker", "tiles", "dots", "basket", "tartan", "terrazzo",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class LightLook:
         rgb: Diffuse strength per channel.
         cutoff_deg: Half the cone's angle; a narrow cone gives a sharp shadow map.
         spread: Radius of the lamp; above 0 it is drawn as several lamps, for a soft shadow.
+        samples: How many those are.
         casts: Whether it casts shadows.
     """
 
@@ -108,6 +110,7 @@ class LightLook:
     cutoff_deg: float = 35.0
     spread: float = 0.0
     casts: bool = True
+    samples: int = 3
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ class SensorLook:
         motion_px: Length of the motion blur at 640x480.
         motion_angle: Its direction.
         noise: Standard deviation of the noise at mid-grey, of 255.
+        sharpen: How much of the fine detail the camera adds once more; leaves bright and dark rims.
         jpeg_quality: Pillow's scale; 93 is about ffmpeg's -qscale:v 2.
     """
 
@@ -166,6 +170,7 @@ class SensorLook:
     motion_px: float = 0.0
     motion_angle: float = 0.0
     noise: float = 2.0
+    sharpen: float = 0.0
     jpeg_quality: int = 93
 
 

@@ -21,6 +21,8 @@ from wristseg.synth.clip import write_clip
 from wristseg.synth.config import RenderConfig
 from wristseg.synth.dataset_v0 import plan_clip, plan_dataset_v0
 from wristseg.synth.export import IMAGES, write_dataset
+from wristseg.synth.holdout import plan_holdout
+from wristseg.synth.lifelike import plan_lifelike
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import Scene
@@ -32,7 +34,13 @@ DrawnT = TypeVar("DrawnT")
 
 #: Frames handed to a worker at a time; few, so that the bar moves and the workers end together.
 _BATCH = 4
-_DEFAULT_RANDOMISED = 200
+_DEFAULT_DRAWN = 200
+#: Presets that have as many frames as are asked for.
+_DRAWN: dict[str, Callable[..., list[FramePlan]]] = {
+    "randomised": plan_randomised,
+    "lifelike": plan_lifelike,
+    "holdout": plan_holdout,
+}
 _DEFAULT_CLIP = 120
 
 
@@ -58,8 +66,8 @@ def _plan(config: RenderConfig) -> list[FramePlan]:
     scene = Scene.build()
     if config.preset == "dataset-v0":
         return plan_dataset_v0(scene, seed=config.seed)
-    frames = _DEFAULT_RANDOMISED if config.frames is None else config.frames
-    return plan_randomised(scene, frames=frames, seed=config.seed)
+    frames = _DEFAULT_DRAWN if config.frames is None else config.frames
+    return _DRAWN[config.preset](scene, frames=frames, seed=config.seed)
 
 
 def _thinned(plans: list[FramePlan], config: RenderConfig) -> list[FramePlan]:

@@ -2,10 +2,12 @@
 
 Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``production``. Frames
 of a burst share the look, so that textures are painted once; each has a pose of its own.
+``lifelike`` and ``holdout`` plan their bursts here too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -20,26 +22,28 @@ from wristseg.synth.look import (
     MountLook,
     ObjectLook,
     SensorLook,
-    Shape,
-    Solid,
     SurfaceLook,
     TableLook,
 )
+from wristseg.synth.objects import draw_object, jitter
 from wristseg.synth.plan import FramePlan, child_rng, child_seed
 from wristseg.synth.poses import Pose, Reach, reach, share_in_view
 from wristseg.synth.scene import LIGHT_SLOTS, Scene
 from wristseg.synth.trajectory import Roaming
-from wristseg.synth.variety import DEFAULT_VARIETY, MountVariety, SensorVariety, Variety
+from wristseg.synth.variety import (
+    DEFAULT_VARIETY,
+    LightVariety,
+    MountVariety,
+    SensorVariety,
+    Variety,
+)
 
-__all__ = ["plan_randomised"]
+__all__ = ["plan_burst", "plan_randomised"]
 
 _TRIES = 300
-_SHAPES: tuple[Shape, ...] = ("box", "box", "box", "cylinder", "ellipsoid")
 #: Fingertips go anywhere in front of the arm, from touching the table to looking over its edge.
 _LOW = Roaming((0.14, 0.33), (-0.16, 0.16), (0.008, 0.12), (0.75, 1.75), (-2.6, 2.7), (0.0, 1.0))
 _HIGH = Roaming((0.16, 0.34), (-0.16, 0.16), (0.06, 0.22), (0.2, 1.5), (-2.6, 2.7), (0.0, 1.0))
-#: A mount counts if the picture shows at least this share of each finger.
-_LEAST_FINGER = 0.2
 
 
 def plan_randomised(
@@ -47,27 +51,38 @@ def plan_randomised(
 ) -> list[FramePlan]:
     """Plan frames; the first N of a longer plan with the same seed are the same frames."""
     plans: list[FramePlan] = []
-    for burst in range(-(-frames // variety.burst)):
-        plans += _plan_burst(scene, variety, number=burst, seed=seed)
+    for number in range(-(-frames // variety.burst)):
+        first = number * variety.burst
+        stems = [f"randomised_frame_{first + i:05d}" for i in range(variety.burst)]
+        plans += plan_burst(scene, variety, stems=stems, seed_path=(seed, number))
     return plans[:frames]
 
 
-def _plan_burst(scene: Scene, variety: Variety, *, number: int, seed: int) -> list[FramePlan]:
-    rng = child_rng(seed, number)
+def plan_burst(
+    scene: Scene, variety: Variety, *, stems: Sequence[str], seed_path: tuple[int, ...]
+) -> list[FramePlan]:
+    """Plan frames that share a look.
+
+    Args:
+        scene: The scene; its arm is moved.
+        variety: What to draw from.
+        stems: File names without suffix, one per frame.
+        seed_path: Seed of the data set and what of it this burst is (see ``plan.child_seed``).
+    """
+    rng = child_rng(*seed_path)
     look = _draw_look(scene, variety, rng)  # fits the fingers that the poses then use
-    poses = [_draw_pose(scene, look, variety, rng) for _ in range(variety.burst)]
+    poses = [_draw_pose(scene, look, variety, rng) for _ in stems]
     look = replace(look, clutter=draw_clutter(scene, poses, variety, rng))
-    first = number * variety.burst
     return [
         FramePlan(
-            stem=f"randomised_frame_{first + i:05d}",
-            look=replace(look, sensor=_draw_sensor(variety.sensor, child_rng(seed, number, 1, i))),
+            stem=stem,
+            look=replace(look, sensor=_draw_sensor(variety.sensor, child_rng(*seed_path, 1, i))),
             pose=pose,
             before=None,
             tag=_tag(pose),
-            seed=child_seed(seed, number, 2, i),
+            seed=child_seed(*seed_path, 2, i),
         )
-        for i, pose in enumerate(poses)
+        for i, (stem, pose) in enumerate(zip(stems, poses, strict=True))
     ]
 
 
@@ -76,11 +91,19 @@ def _tag(pose: Pose) -> Literal["default", "grasp"]:
 
 
 def _draw_look(scene: Scene, variety: Variety, rng: np.random.Generator) -> Look:
-    arm_rgb = _jitter(variety.filament.draw(rng), rng)
+    arm_rgb = jitter(variety.filament.draw(rng), rng, spread=variety.color_jitter)
     same_jaws = rng.random() < variety.same_jaws
-    jaw_rgb = arm_rgb if same_jaws else _jitter(variety.filament.draw(rng), rng)
+    jaw_rgb = (
+        arm_rgb
+        if same_jaws
+        else jitter(variety.filament.draw(rng), rng, spread=variety.color_jitter)
+    )
     same_moving = rng.random() < variety.same_moving_jaw
-    moving_rgb = jaw_rgb if same_moving else _jitter(variety.filament.draw(rng), rng)
+    moving_rgb = (
+        jaw_rgb
+        if same_moving
+        else jitter(variety.filament.draw(rng), rng, spread=variety.color_jitter)
+    )
     darker: RGB = (0.8 * arm_rgb[0], 0.8 * arm_rgb[1], 0.8 * arm_rgb[2])
     soft = bool(rng.random() < variety.soft_fingers)
     scene.fit_fingers(soft=soft)
@@ -96,36 +119,35 @@ def _draw_look(scene: Scene, variety: Variety, rng: np.random.Generator) -> Look
         jaw_rgb=jaw_rgb,
         moving_jaw_rgb=moving_rgb,
         motor_rgb=(0.08, 0.08, 0.09),
-        pad_rgb=_jitter(variety.filament.draw(rng), rng) if with_pads else None,
+        pad_rgb=jitter(variety.filament.draw(rng), rng, spread=variety.color_jitter)
+        if with_pads
+        else None,
         soft_fingers=soft,
-        obj=_draw_object(variety, rng),
+        obj=draw_object(variety.obj, rng),
         clutter=(),
-        lights=_draw_lights(variety, rng),
-        ambient=float(rng.uniform(0.15, 0.45)),
-        headlight=float(rng.uniform(0.0, 0.3)),
+        lights=_draw_lights(variety.light, rng),
+        ambient=variety.light.ambient.draw(rng),
+        headlight=variety.light.headlight.draw(rng),
         mount=_draw_mount(scene, variety.mount, rng),
         sensor=SensorLook(),
     )
 
 
-def _jitter(color: RGB, rng: np.random.Generator, *, spread: float = 0.06) -> RGB:
-    r, g, b = np.clip(np.asarray(color) + rng.normal(0.0, spread, 3), 0.02, 1.0)
-    return float(r), float(g), float(b)
-
-
 def _draw_surface(
     variety: Variety, rng: np.random.Generator, *, tile_m: tuple[float, float]
 ) -> SurfaceLook:
-    base = _jitter(variety.table_color.draw(rng), rng)
+    base = jitter(variety.table_color.draw(rng), rng, spread=variety.color_jitter)
     # The pattern's second colour: a darker or lighter shade, or another colour altogether.
     shade = float(rng.uniform(0.35, 0.75) if rng.random() < 0.65 else rng.uniform(1.2, 1.6))
-    shaded = _jitter((base[0] * shade, base[1] * shade, base[2] * shade), rng, spread=0.03)
-    other = shaded if rng.random() < 0.75 else _jitter(variety.table_color.draw(rng), rng)
+    shaded = jitter((base[0] * shade, base[1] * shade, base[2] * shade), rng, spread=0.03)
+    other = shaded
+    if rng.random() >= 0.75:
+        other = jitter(variety.table_color.draw(rng), rng, spread=variety.color_jitter)
     return SurfaceLook(
         kind=variety.table_kind.draw(rng),
         base_rgb=base,
         other_rgb=other,
-        contrast=float(rng.uniform(0.2, 0.9)),
+        contrast=variety.table_contrast.draw(rng),
         tile_m=float(rng.uniform(*tile_m)),
         seed=int(rng.integers(2**31)),
         specular=float(rng.uniform(0.0, 0.4)),
@@ -146,74 +168,30 @@ def _draw_table(variety: Variety, rng: np.random.Generator) -> TableLook:
     )
 
 
-def _draw_object(variety: Variety, rng: np.random.Generator) -> ObjectLook:
-    first = _draw_solid(variety, rng)
-    solids: tuple[Solid, ...] = (first,)
-    if rng.random() < variety.two_solids:
-        second = _draw_solid(variety, rng, scale=0.7)
-        on_top = (*rng.uniform(-0.006, 0.006, 2), first.half_size[2] + 0.6 * second.half_size[2])
-        x, y, z = (float(v) for v in on_top)
-        solids = (first, replace(second, offset=(x, y, z)))
-    colors = tuple(_object_color(rng) for _ in solids)
-    surface = SurfaceLook(
-        kind=variety.object_kind.draw(rng),
-        base_rgb=(1.0, 1.0, 1.0),
-        other_rgb=_jitter((0.5, 0.5, 0.5), rng, spread=0.3),
-        contrast=float(rng.uniform(0.2, 0.8)),
-        tile_m=float(rng.uniform(0.02, 0.08)),
-        seed=int(rng.integers(2**31)),
-        specular=float(rng.uniform(0.0, 0.6)),
-    )
-    return ObjectLook(solids, colors, surface)
-
-
-def _draw_solid(variety: Variety, rng: np.random.Generator, *, scale: float = 1.0) -> Solid:
-    shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
-    half = scale * np.array([variety.object_half.draw(rng) for _ in range(3)])
-    style = rng.random()
-    if style < 0.45:  # dice, balls and cans
-        half[:] = half[0]
-    elif style < 0.6:  # bricks and pens, across the jaws
-        half[1] *= 2.2
-    elif style < 0.7:  # packets
-        half[2] *= 0.45
-    if shape == "cylinder":
-        half[1] = half[0]
-    return Solid(shape, (float(half[0]), float(half[1]), float(half[2])))
-
-
-def _object_color(rng: np.random.Generator) -> RGB:
-    """Mostly strong colours, some greys, white and black."""
-    strength = rng.uniform(0.5, 1.0) if rng.random() < 0.75 else rng.uniform(0.0, 0.15)
-    hue = rng.uniform(0.0, 2 * np.pi) + np.array([0.0, 2.0, 4.0]) * np.pi / 3
-    value = rng.uniform(0.15, 1.0)
-    r, g, b = value * (1.0 - strength * (0.5 + 0.5 * np.cos(hue)))
-    return float(r), float(g), float(b)
-
-
-def _draw_lights(variety: Variety, rng: np.random.Generator) -> tuple[LightLook, ...]:
+def _draw_lights(variety: LightVariety, rng: np.random.Generator) -> tuple[LightLook, ...]:
     lights: list[LightLook] = []
-    free_slots, count = LIGHT_SLOTS, variety.lights.draw(rng)
+    free_slots, count = LIGHT_SLOTS, variety.count.draw(rng)
     for i in range(count):
         hard = rng.random() < variety.hard
-        free_slots -= 1 if hard else 3  # a soft lamp takes three slots
+        free_slots -= 1 if hard else variety.samples
         if free_slots < 0:
             break
-        azimuth, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.3)
-        away = float(rng.uniform(0.1, 0.9))
-        warmth = float(rng.normal(0.0, 0.08))
-        strength = float(rng.uniform(0.35, 0.85)) / (1 + 0.6 * i) / np.sqrt(count)
+        azimuth, height = rng.uniform(0, 2 * np.pi), variety.height.draw(rng)
+        away = variety.away.draw(rng)
+        warmth = float(rng.normal(*variety.warmth))
+        strength = variety.strength.draw(rng) / (1 + 0.6 * i) / np.sqrt(count)
         lights.append(
             LightLook(
                 position=(
                     0.24 + away * float(np.cos(azimuth)),
                     away * float(np.sin(azimuth)),
-                    float(height),
+                    height,
                 ),
                 rgb=(strength * (1 + warmth), strength, strength * (1 - warmth)),
-                cutoff_deg=float(rng.uniform(28, 45)),
-                spread=0.0 if hard else float(rng.uniform(0.03, 0.2)),
+                cutoff_deg=variety.cutoff_deg.draw(rng),
+                spread=0.0 if hard else variety.spread.draw(rng),
                 casts=bool(rng.random() < 0.9),
+                samples=variety.samples,
             )
         )
     return tuple(lights)
@@ -236,7 +214,7 @@ def _draw_mount(scene: Scene, variety: MountVariety, rng: np.random.Generator) -
             share_in_view(scene, mount, finger, opening=0.4)
             for finger in ("static_finger", "moving_finger")
         ]
-        if min(shares) >= _LEAST_FINGER:
+        if min(shares) >= variety.least_finger:
             return mount
     raise AssertionError("no mount shows the fingers: the ranges of MountVariety are wrong")
 
@@ -254,6 +232,7 @@ def _draw_sensor(variety: SensorVariety, rng: np.random.Generator) -> SensorLook
         motion_px=variety.motion_px.draw(rng) if moving else 0.0,
         motion_angle=float(rng.uniform(0.0, np.pi)),
         noise=variety.noise.draw(rng),
+        sharpen=variety.sharpen,
         jpeg_quality=int(variety.jpeg_quality.draw(rng)),
     )
 

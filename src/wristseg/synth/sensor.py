@@ -19,6 +19,8 @@ __all__ = ["bend", "encode_jpeg", "expose"]
 
 #: Blur lengths are given for this height and scale with the picture.
 _REFERENCE_HEIGHT = 480
+#: Width of the rims that a camera's sharpening leaves.
+_SHARPEN_PX = 1.6
 
 
 def bend(picture: NDArray[np.uint8], barrel: float, *, smooth: bool) -> NDArray[np.uint8]:
@@ -70,6 +72,9 @@ def expose(
     picture = picture * _vignette(frame_rgb.shape[:2], look.vignette)[..., None]
     picture = _tone(picture, look)
     noisy = picture + _noise(picture, look.noise / 255.0, rng)
+    if look.sharpen > 0.0:
+        soft = cv2.GaussianBlur(noisy, (0, 0), _SHARPEN_PX * scale)
+        noisy = noisy + np.float32(look.sharpen) * (noisy - soft)
     return np.asarray(np.clip(noisy, 0.0, 1.0) * 255 + 0.5, np.uint8)
 
 

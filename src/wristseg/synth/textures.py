@@ -118,6 +118,71 @@ def _stripes(size: int, rng: np.random.Generator) -> _Field:
     return 0.85 * field + 0.15 * _noise(size, rng, cells=(32, 32), octaves=2)
 
 
+def _checker(size: int, rng: np.random.Generator) -> _Field:
+    cells = 2 * int(rng.integers(2, 7))
+    at = np.arange(size) * cells // size
+    field = ((at[:, None] + at[None, :]) % 2).astype(np.float32)
+    return np.asarray(0.9 * field + 0.1 * _noise(size, rng, cells=(16, 16)), np.float32)
+
+
+def _tiles(size: int, rng: np.random.Generator) -> _Field:
+    """Glazed tiles, each of its own shade, with wide joints."""
+    cells = int(rng.integers(3, 9))
+    at, joint = np.arange(size) * cells // size, (np.arange(size) * cells / size) % 1.0 < 0.06
+    shades = 0.35 * rng.random((cells, cells)).astype(np.float32)
+    field = shades[at[:, None], at[None, :]] + 0.1 * _noise(size, rng, cells=(24, 24))
+    return np.where(joint[:, None] | joint[None, :], np.float32(1.0), field)
+
+
+def _dots(size: int, rng: np.random.Generator) -> _Field:
+    """Spots of a polka-dot cloth, every other row between those of its neighbours."""
+    cells, radius = 2 * int(rng.integers(2, 7)), rng.uniform(0.2, 0.36)
+    y = np.arange(size, dtype=np.float32)[:, None] * cells / size
+    x = np.arange(size, dtype=np.float32)[None, :] * cells / size + 0.5 * (y.astype(int) % 2)
+    apart = np.hypot(y % 1.0 - 0.5, x % 1.0 - 0.5)
+    spots = np.clip((radius - apart) * size / cells + 0.5, 0.0, 1.0)
+    return np.asarray(0.85 * spots + 0.15 * rng.random((size, size)), np.float32)
+
+
+def _basket(size: int, rng: np.random.Generator) -> _Field:
+    """Parquet of square blocks whose strips lie along and across in turn."""
+    cells, strips = 2 * int(rng.integers(1, 4)), int(rng.integers(3, 6))
+    y, x = np.mgrid[:size, :size].astype(np.float32) * cells / size
+    across = (y.astype(int) + x.astype(int)) % 2 == 1
+    along = np.where(across, x, y) % 1.0 * strips
+    shades = rng.random((cells, cells, strips)).astype(np.float32)
+    shade = shades[y.astype(int), x.astype(int), np.minimum(along.astype(int), strips - 1)]
+    fibres = _noise(size, rng, cells=(128, 4), octaves=3)
+    field = 0.5 * shade + 0.35 * np.where(across, fibres.T, fibres)
+    return np.asarray(np.where(along % 1.0 < 0.05, 1.3, field), np.float32)
+
+
+def _tartan(size: int, rng: np.random.Generator) -> _Field:
+    """Bands of several widths, woven along and across."""
+    bands, at = np.zeros(size, np.float32), 0
+    while at < size:
+        width = int(size * rng.uniform(0.02, 0.12))
+        bands[at : at + width] = rng.choice([0.0, 0.35, 0.7, 1.0])
+        at += width
+    twill = (np.add.outer(np.arange(size), np.arange(size)) // 3) % 2 == 0
+    woven = np.where(twill, bands[:, None], bands[None, :])
+    return np.asarray(0.4 * woven + 0.3 * (bands[:, None] + bands[None, :]), np.float32)
+
+
+def _terrazzo(size: int, rng: np.random.Generator) -> _Field:
+    """Chips of stone in a plain ground."""
+    field = np.asarray(0.15 * _noise(size, rng, cells=(8, 8)), np.float32)
+    for _ in range(int(rng.integers(60, 160))):
+        angles = np.sort(rng.uniform(0.0, 2 * np.pi, int(rng.integers(4, 8))))
+        reach = size * rng.uniform(0.008, 0.035)
+        chip = reach * np.stack([np.cos(angles), np.sin(angles)], axis=1) + rng.uniform(0, size, 2)
+        shade = float(rng.uniform(0.4, 1.0))
+        for shift in np.ndindex(3, 3):  # copies beyond the edges, so that the tile has no seam
+            points = np.round(chip + size * (np.array(shift) - 1)).astype(np.int32)
+            cv2.fillConvexPoly(field, points, shade, cv2.LINE_AA)
+    return field
+
+
 def _layers(size: int, rng: np.random.Generator) -> _Field:
     """Lines of a 3D print."""
     wave = np.sin(2 * np.pi * 24 * np.arange(size, dtype=np.float32) / size)
@@ -160,4 +225,10 @@ PATTERNS: dict[TextureKind, _Pattern] = {
     "stripes": _stripes,
     "layers": _layers,
     "printed": _plain,
+    "checker": _checker,
+    "tiles": _tiles,
+    "dots": _dots,
+    "basket": _basket,
+    "tartan": _tartan,
+    "terrazzo": _terrazzo,
 }

@@ -1,8 +1,8 @@
 """How much the preset ``randomised`` varies: ranges, choices and weights, as data.
 
-``randomised`` draws from these. Angles are radians, lengths metres, colours 0-1 RGB. Where a range
-comes from: 18 photographs of wrist cameras from eight laboratories were studied; the wide ends go
-beyond them.
+``randomised`` draws from these, ``lifelike`` and ``holdout`` from others of the same kind. Angles
+are radians, lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs of wrist
+cameras from eight laboratories were studied; the wide ends go beyond them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,18 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from wristseg.synth.look import RGB, TextureKind
+from wristseg.synth.look import RGB, Shape, TextureKind
 
-__all__ = ["DEFAULT_VARIETY", "Choice", "MountVariety", "Range", "SensorVariety", "Variety"]
+__all__ = [
+    "DEFAULT_VARIETY",
+    "Choice",
+    "LightVariety",
+    "MountVariety",
+    "ObjectVariety",
+    "Range",
+    "SensorVariety",
+    "Variety",
+]
 
 ValueT = TypeVar("ValueT")
 
@@ -58,6 +67,8 @@ class MountVariety:
     tilt: Range = Range(0.15, 0.65)
     fovy_deg: Range = Range(55.0, 95.0)
     barrel: Range = Range(0.0, 0.35)
+    #: A mount counts if the picture shows at least this share of each finger.
+    least_finger: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,39 @@ class SensorVariety:
     still: float = 0.45
     motion_px: Range = Range(1.5, 11.0)
     noise: Range = Range(0.8, 8.0)
+    sharpen: float = 0.0
     jpeg_quality: Range = Range(62.0, 95.0)
+
+
+@dataclass(frozen=True)
+class LightVariety:
+    """Lamps (see ``look.LightLook``) and the light that comes from everywhere.
+
+    Attributes:
+        count: Lamps.
+        hard: Share of lamps with sharp shadows.
+        height: Of a lamp above the table.
+        away: Its distance from the fingertips, along the table.
+        strength: Of a single lamp.
+        warmth: Mean and deviation of how much red it has more, and blue less.
+        cutoff_deg: Half the angle of its cone.
+        spread: Radius of a lamp with soft shadows.
+        samples: Small lamps that such a lamp is drawn as.
+        ambient: Light without direction.
+        headlight: Light from the camera.
+    """
+
+    count: Choice[int] = Choice(((1, 3), (2, 3), (3, 1)))
+    hard: float = 0.55
+    height: Range = Range(0.5, 1.3)
+    away: Range = Range(0.1, 0.9)
+    strength: Range = Range(0.35, 0.85)
+    warmth: tuple[float, float] = (0.0, 0.08)
+    cutoff_deg: Range = Range(28, 45)
+    spread: Range = Range(0.03, 0.2)
+    samples: int = 3
+    ambient: Range = Range(0.15, 0.45)
+    headlight: Range = Range(0.0, 0.3)
 
 
 _KINDS: Choice[TextureKind] = Choice(
@@ -93,6 +136,33 @@ _KINDS: Choice[TextureKind] = Choice(
 _OBJECT_KINDS: Choice[TextureKind] = Choice(
     (("plain", 6), ("printed", 2), ("stripes", 1), ("speckle", 1), ("wood", 1), ("cloth", 0.5))
 )
+
+
+@dataclass(frozen=True)
+class ObjectVariety:
+    """The object to grasp.
+
+    Attributes:
+        shapes: Shapes of its solids, as often as they stand here.
+        kind: Pattern.
+        half: Half sizes of its solids.
+        two_solids: Share of objects made of two solids.
+        forms: Names of ``objects.FORMS``, which then take the place of shapes and stacks.
+        strong: Share of colours that are strong.
+        strong_colors: How strong those are: 0 is grey, 1 has no light of the opposite hue.
+        weak_colors: How strong the others are.
+    """
+
+    shapes: tuple[Shape, ...] = ("box", "box", "box", "cylinder", "ellipsoid")
+    kind: Choice[TextureKind] = _OBJECT_KINDS
+    half: Range = Range(0.007, 0.021)
+    two_solids: float = 0.25
+    forms: Choice[str] | None = None
+    strong: float = 0.75
+    strong_colors: Range = Range(0.5, 1.0)
+    weak_colors: Range = Range(0.0, 0.15)
+
+
 #: Filament colours, by how often they are seen.
 _FILAMENTS: Choice[RGB] = Choice(
     (
@@ -133,22 +203,21 @@ class Variety:
         burst: Frames that share a look, each with a pose of its own.
         table_kind: Pattern of the table.
         table_color: Its main colour.
+        table_contrast: How strongly the pattern's second colour shows.
         no_table: Share of looks without a table in sight.
         no_object: Share of frames without an object.
         scene: What a frame shows: the object away from the fingers, between open jaws on the table,
             held on the table or held in the air.
         filament: Colours of arm and jaws.
+        color_jitter: Deviation of colours from those that are listed.
         same_jaws: Share of looks whose jaws have the arm's colour.
         same_moving_jaw: Share of looks whose two jaws have one colour.
         pads: Share of looks with stock jaws that have rubber pads on the fingertips.
         soft_fingers: Share of looks with fin-ray fingers in place of the stock jaws.
-        object_kind: Pattern of the object.
-        object_half: Half sizes of its solids.
-        two_solids: Share of objects made of two solids.
+        obj: Objects.
         clutter: Most things that lie about.
         cable: Share of looks with a cable.
-        lights: Lamps.
-        hard: Share of lamps with sharp shadows.
+        light: Lamps.
         mount: Camera mounts.
         sensor: Cameras.
     """
@@ -156,21 +225,20 @@ class Variety:
     burst: int = 3
     table_kind: Choice[TextureKind] = _KINDS
     table_color: Choice[RGB] = _TABLE_COLORS
+    table_contrast: Range = Range(0.2, 0.9)
     no_table: float = 0.05
     no_object: float = 0.10
     scene: Choice[str] = Choice((("apart", 5), ("between", 2), ("held", 2), ("lifted", 2)))
     filament: Choice[RGB] = _FILAMENTS
+    color_jitter: float = 0.06
     same_jaws: float = 0.6
     same_moving_jaw: float = 0.85
     pads: float = 0.2
     soft_fingers: float = 0.2
-    object_kind: Choice[TextureKind] = _OBJECT_KINDS
-    object_half: Range = Range(0.007, 0.021)
-    two_solids: float = 0.25
+    obj: ObjectVariety = ObjectVariety()
     clutter: int = 8
     cable: float = 0.35
-    lights: Choice[int] = Choice(((1, 3), (2, 3), (3, 1)))
-    hard: float = 0.55
+    light: LightVariety = LightVariety()
     mount: MountVariety = MountVariety()
     sensor: SensorVariety = SensorVariety()
 

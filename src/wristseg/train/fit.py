@@ -213,7 +213,9 @@ def _make_module(
             )
         source = str(said.get("weights_source"))
     else:
-        weights = load_start_weights(module.network, config.pretrained)
+        weights = load_start_weights(
+            module.network, config.pretrained, size_hw=(config.img_height, config.img_width)
+        )
         console.print(weights.message, highlight=False, soft_wrap=True)
         source = weights.source
     # Channels last is a sixth faster on CPUs (0.94 to 0.78 s a step) and suits tensor cores.

@@ -38,7 +38,8 @@ def build_record(
         preprocess: Preprocess contract, its fixed parts spelled out.
         observation: What a policy sees: size_hw, interpolation, crop, class_map (None: ids as they
             are), stack and stack_order, dtype, range (``ids``: class ids, not divided by 255).
-        weights_source: Start weights: ``imagenet``, ``none`` or ``checkpoint <file name>``.
+        weights_source: Start weights: ``imagenet``, ``sim-84 (SHA-256 ...)``, ``none`` or
+            ``checkpoint <file name>``.
         dataset_sha256: Hash of labels and images.
         split: Stems of the training and the validation frames.
         git_commit: Commit of the code, ``-dirty`` where changed; None outside git.

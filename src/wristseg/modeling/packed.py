@@ -1,0 +1,149 @@
+"""Packed models: from a checkpoint to a small record and its tensors, and back to tensors.
+
+Kernels are kept in half precision; biases and the statistics of normalisation stay in single
+precision, since they are few. Called by ``scripts/pack_weights.py`` and by
+``checkpoint.load_network``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wristseg.artifacts import FileBatch, git_commit, sha256_of, versions
+from wristseg.errors import CheckpointError, MissingExtraError, UsageError
+from wristseg.model_info import ModelInfo
+from wristseg.packed_file import PACKED_SUFFIX, SHIPPED_MODELS, PackedModel, read_packed
+from wristseg.preprocess import PreprocessContract
+
+__all__ = ["MAX_BYTES", "pack", "read_packed_state"]
+
+#: Tensors and records of one packing together: what a wheel may grow by.
+MAX_BYTES = 2_000_000
+
+#: What the person who trained the weights has to say for them to be made again.
+_REQUIRED = ("commands", "seeds", "figures")
+
+
+def pack(
+    checkpoint: Path, folder: Path, *, names: tuple[str, ...], made: Mapping[str, Any]
+) -> tuple[Path, ...]:
+    """Write a checkpoint as packed models, one record per size and one file of tensors.
+
+    Args:
+        checkpoint: A ``.ckpt`` of ``wristseg train``.
+        folder: Where the files go; files of the same names are replaced.
+        names: Of ``SHIPPED_MODELS``: the sizes that these weights serve.
+        made: ``commands``, ``seeds`` and ``figures`` at least; what else is known may follow.
+
+    Returns:
+        The records, then the tensors.
+
+    Raises:
+        UsageError: A name is unknown, or ``made`` lacks an entry.
+        CheckpointError: The checkpoint cannot be used, a number does not fit into half precision,
+            or the files would be too large.
+        OSError: The folder cannot be written to.
+    """
+    from wristseg.modeling.checkpoint import load_network
+
+    _check_asked(names, made)
+    network, info = load_network(checkpoint)
+    tensors = _to_bytes(_halved(network.state_dict(), checkpoint))
+    said = {
+        **made,
+        "checkpoint_sha256": sha256_of(checkpoint),
+        "packed_by_commit": git_commit(),
+        "versions": versions(),
+    }
+    tensors_name = f"{'sim' if len(names) > 1 else names[0]}.safetensors"
+    files = {tensors_name: tensors}
+    for name in names:
+        packed = PackedModel.of(tensors, _info_at(info, SHIPPED_MODELS[name]), said)
+        files[name + PACKED_SUFFIX] = packed.record(tensors_name).encode()
+    total = sum(len(content) for content in files.values())
+    if total > MAX_BYTES:
+        raise CheckpointError(
+            f"{checkpoint}: packed it takes {total:,} bytes, at most {MAX_BYTES:,} may ship; "
+            "shorten what --made says"
+        )
+    with FileBatch(folder) as batch:
+        for name, content in files.items():
+            batch.write(name, content)
+    return (*(folder / f"{name}{PACKED_SUFFIX}" for name in names), folder / tensors_name)
+
+
+def read_packed_state(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
+    """Read a packed model's tensors, in single precision, and what it says about itself.
+
+    Raises:
+        CheckpointError: As for ``packed_file.read_packed``, or the tensors cannot be read.
+        MissingExtraError: safetensors is not installed.
+    """
+    packed = read_packed(path)
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "safetensors", "export") from error
+    try:
+        state = load(packed.tensors)
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path}: its tensors cannot be read: {error}") from error
+    single = {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
+    return single, packed.info
+
+
+def _check_asked(names: tuple[str, ...], made: Mapping[str, Any]) -> None:
+    unknown = [name for name in names if name not in SHIPPED_MODELS]
+    if unknown or not names:
+        raise UsageError(
+            f"names {', '.join(names) or 'none'}: expected some of {', '.join(SHIPPED_MODELS)}"
+        )
+    missing = [name for name in _REQUIRED if not made.get(name)]
+    if missing:
+        raise UsageError(
+            f"what is said about how the weights were made lacks {', '.join(missing)}; "
+            "they have to be made again by others"
+        )
+
+
+def _halved(state: Mapping[str, Tensor], checkpoint: Path) -> dict[str, Tensor]:
+    halved = {}
+    for name, value in state.items():
+        kernel = value.is_floating_point() and value.ndim > 1
+        halved[name] = (value.half() if kernel else value).contiguous()
+        if kernel and not bool(torch.isfinite(halved[name]).all()):
+            raise CheckpointError(f"{checkpoint}: {name} does not fit into half precision")
+    return halved
+
+
+def _to_bytes(state: dict[str, Tensor]) -> bytes:
+    try:
+        from safetensors.torch import save
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "safetensors", "export") from error
+    return bytes(save(state))
+
+
+def _info_at(info: ModelInfo, size_hw: tuple[int, int]) -> ModelInfo:
+    """Return what is said of the model at a size; without thousands of names and own paths."""
+    return dataclasses.replace(
+        info,
+        preprocess=PreprocessContract(size_hw, info.preprocess.crop),
+        split={},
+        config={name: _without_folders(value) for name, value in info.config.items()},
+    )
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, str) and PurePath(value).is_absolute():
+        return PurePath(value).name
+    return value
