@@ -72,7 +72,7 @@ def pack(
             f"{checkpoint}: packed it takes {total:,} bytes, at most {MAX_BYTES:,} may ship; "
             "shorten what --made says"
         )
-    with FileBatch(folder) as batch:
+    with FileBatch(folder, files) as batch:
         for name, content in files.items():
             batch.write(name, content)
     return (*(folder / f"{name}{PACKED_SUFFIX}" for name in names), folder / tensors_name)
