@@ -11,6 +11,7 @@ from wristseg.evaluate.config import ValConfig
 
 if TYPE_CHECKING:
     from wristseg.evaluate.measure import Measured
+    from wristseg.evaluate.validate import ValSummary
 
 __all__ = ["main"]
 
@@ -34,6 +35,8 @@ def _run(config: ValConfig) -> int:
 
     summary = validate(config)
     print_measured(summary.measured)
+    _print_clips(summary)
+    _print_robustness(summary)
     print(f"report: {summary.report}")
     print(f"metrics: {summary.metrics}")
     return 0
@@ -61,3 +64,29 @@ def print_measured(measured: Measured) -> None:
     console.print(table)
     for said in (measured.chosen.said, measured.resampling.said()):
         console.print(said, soft_wrap=True, highlight=False)
+
+
+def _print_clips(summary: ValSummary) -> None:
+    for clip in summary.clips:
+        median, p95 = clip.jitter_px
+        print(
+            f"{clip.path}: {clip.frames} frames, flicker {clip.flicker:.3%} of pixels, object in "
+            f"{clip.object_frames}, jitter {median:.2f} px (95 %: {p95:.2f}), "
+            f"{clip.dropouts} dropouts, {clip.flashes} flashes"
+        )
+        for problem in clip.problems:
+            print(f"  {problem}")
+
+
+def _print_robustness(summary: ValSummary) -> None:
+    for cell in summary.robustness:
+        if cell.severity not in {0, 5}:
+            continue
+        said = (
+            f"{cell.corruption}, severity {cell.severity}: miou_named {cell.miou_named.value:.3f}"
+        )
+        if cell.object_iou is not None:
+            said += f", object {cell.object_iou.value:.3f}"
+        if cell.false_on_shadow is not None:
+            said += f", {cell.false_on_shadow.value:.3%} of the shadowed table called the object"
+        print(said)

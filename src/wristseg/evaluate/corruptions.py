@@ -223,7 +223,7 @@ def _scaled(frame_rgb: NDArray[np.uint8], factors: NDArray[np.floating]) -> NDAr
 
 
 def _bytes(pixels: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
 
 
 #: Name to function of (scene, severity, the frame's own random numbers).

@@ -126,8 +126,8 @@ class Tally:
         errors = np.repeat(self.error_px[measured], weights[measured])
         median, p95 = np.quantile(errors, [0.5, 0.95]) if len(errors) else (math.nan, math.nan)
         return {
-            "object/found": _share(weights @ self.found, weights @ self.labelled),
-            "object/false": _share(weights @ self.false, weights.sum()),
+            "object/found": _share(weights[self.found], weights[self.labelled]),
+            "object/false": _share(weights[self.false], weights),
             "object/centroid_px_median": float(median),
             "object/centroid_px_p95": float(p95),
         }
@@ -177,5 +177,6 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
-def _share(part: int, whole: int) -> float:
-    return float(part / whole) if whole else math.nan
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> float:
+    """Return the sum of one over the sum of the other."""
+    return float(part.sum() / whole.sum()) if whole.any() else math.nan

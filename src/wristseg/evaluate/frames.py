@@ -68,12 +68,12 @@ class Evaluation:
     @property
     def confusion(self) -> NDArray[np.int64]:
         """(C, C) int64, counts at the network's size, pooled over the frames."""
-        return np.sum([result.network for result in self.frames], axis=0, dtype=np.int64)
+        return np.asarray(np.sum([result.network for result in self.frames], axis=0), np.int64)
 
     @property
     def full_confusion(self) -> NDArray[np.int64]:
         """(C, C) int64, the same at the frame's size."""
-        return np.sum([result.full for result in self.frames], axis=0, dtype=np.int64)
+        return np.asarray(np.sum([result.full for result in self.frames], axis=0), np.int64)
 
     @property
     def mean_iou(self) -> float:

@@ -6,7 +6,7 @@ URIs. Called by ``evaluate.report`` and ``evaluate.compare``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,17 +14,34 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.classes import IGNORE_INDEX
-from wristseg.data.labels import LabelledDataset
-from wristseg.evaluate.frames import Evaluation, FrameResult, segment_labelled
+from wristseg.classes import IGNORE_INDEX, ClassTable
+from wristseg.data.labels import LabelledDataset, LabelledFrame
+from wristseg.evaluate.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from wristseg.evaluate.frames import Evaluation, FrameResult
+from wristseg.evaluate.robustness import scene_of
 from wristseg.overlay import blend
 from wristseg.pages import image_uri
 from wristseg.predict import Segmenter
 
-__all__ = ["Gallery", "clip_gallery", "errors_rgb", "filmstrip", "frame_galleries", "side_by_side"]
+__all__ = [
+    "Gallery",
+    "Predict",
+    "changed_gallery",
+    "clip_gallery",
+    "corruption_gallery",
+    "errors_rgb",
+    "filmstrip",
+    "frame_galleries",
+    "side_by_side",
+]
 
 #: Title, note and pictures, as the templates take them.
 Gallery: TypeAlias = dict[str, object]
+
+#: From a frame to its image (H, W, 3) RGB, its label (H, W) and a model's mask (H, W), all uint8.
+Predict: TypeAlias = Callable[
+    [LabelledFrame], tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+]
 
 #: Frames in each gallery; more make the page slow without showing more kinds of mistakes.
 _WORST_FRAMES, _BEST_FRAMES = 8, 2
@@ -34,17 +51,40 @@ _PICTURE_WIDTH = 320
 _WRONG_RGB = (255, 40, 40)
 
 
-def frame_galleries(
-    segmenter: Segmenter, labels: LabelledDataset, evaluation: Evaluation
-) -> list[Gallery]:
+def frame_galleries(predict: Predict, evaluation: Evaluation) -> list[Gallery]:
     """Show the worst and the best frames, by mean IoU over the named classes."""
     ranked = evaluation.ranked()
     half = max(1, len(ranked) // 2)
     worst, best = ranked[: min(_WORST_FRAMES, half)], ranked[::-1][: min(_BEST_FRAMES, half)]
     return [
-        _gallery("Worst frames", worst, segmenter, labels),
-        _gallery("Best frames", best, segmenter, labels),
+        _gallery("Worst frames", worst, predict, evaluation.classes),
+        _gallery("Best frames", best, predict, evaluation.classes),
     ]
+
+
+def changed_gallery(
+    changes: Sequence[tuple[LabelledFrame, float, float]],
+    predict_a: Predict,
+    predict_b: Predict,
+    classes: ClassTable,
+) -> Gallery:
+    """Show frames with the masks of two models.
+
+    Args:
+        changes: Frames with the IoU of either model, those to show first.
+        predict_a: The first model's masks.
+        predict_b: The second's.
+        classes: Class table of both.
+    """
+    pictures = []
+    for frame, iou_a, iou_b in changes[:_WORST_FRAMES]:
+        frame_rgb, label, mask_a = predict_a(frame)
+        masks = (label, mask_a, predict_b(frame)[2])
+        row = [frame_rgb, *(blend(frame_rgb, mask, classes) for mask in masks)]
+        caption = f"{frame.stem} ({frame.tag}), IoU {iou_a:.3f} -> {iou_b:.3f}"
+        pictures.append({"uri": side_by_side(row), "caption": caption})
+    note = "Frame, label, A, B. IoU: mean over the named classes."
+    return {"title": "Frames that changed most", "note": note, "pictures": pictures}
 
 
 def clip_gallery(clips: Sequence[Path]) -> Gallery:
@@ -52,6 +92,30 @@ def clip_gallery(clips: Sequence[Path]) -> Gallery:
     pictures = [{"uri": image_uri(filmstrip(clip)), "caption": clip.name} for clip in clips]
     note = "Overlays from left to right in time; the videos lie in the clips folder."
     return {"title": "Clips", "note": note, "pictures": pictures}
+
+
+def corruption_gallery(
+    segmenter: Segmenter,
+    labels: LabelledDataset,
+    frame: LabelledFrame,
+    *,
+    object_id: int | None,
+    seed: int,
+) -> Gallery:
+    """Show one frame under each corruption at its strongest, and the model's mask of it."""
+    scene = scene_of(labels, frame, object_id)
+    pictures = []
+    for name in CORRUPTIONS:
+        bad = corrupt(scene, name, SEVERITIES[-1], stem=frame.stem, seed=seed)
+        mask = segmenter.predict_rgb(bad.frame_rgb)
+        row = [
+            bad.frame_rgb,
+            blend(bad.frame_rgb, mask, segmenter.classes),
+            errors_rgb(bad.frame_rgb, scene.label, mask),
+        ]
+        pictures.append({"uri": side_by_side(row), "caption": f"{name}, severity {SEVERITIES[-1]}"})
+    note = f"{frame.stem}: frame, prediction, and in red what differs from the label."
+    return {"title": "Corruptions at their strongest", "note": note, "pictures": pictures}
 
 
 def filmstrip(video: Path, *, count: int = 6) -> NDArray[np.uint8]:
@@ -93,12 +157,12 @@ def side_by_side(pictures_rgb: Sequence[NDArray[np.uint8]]) -> str:
 
 
 def _gallery(
-    title: str, results: Sequence[FrameResult], segmenter: Segmenter, labels: LabelledDataset
+    title: str, results: Sequence[FrameResult], predict: Predict, classes: ClassTable
 ) -> Gallery:
     pictures = []
     for result in results:
-        frame_rgb, label, prediction = segment_labelled(segmenter, labels, result.frame)
-        blends = [blend(frame_rgb, mask, segmenter.classes) for mask in (label, prediction)]
+        frame_rgb, label, prediction = predict(result.frame)
+        blends = [blend(frame_rgb, mask, classes) for mask in (label, prediction)]
         row = [frame_rgb, *blends, errors_rgb(frame_rgb, label, prediction)]
         caption = f"{result.frame.stem} ({result.frame.tag}), IoU {result.iou:.3f}"
         pictures.append({"uri": side_by_side(row), "caption": caption + _of_object(result)})

@@ -7,6 +7,7 @@ In: a run folder or a measured model. Out: a self-contained page, and the figure
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import numpy as np
 from wristseg.artifacts import write_json
 from wristseg.data.labels import LabelledDataset
 from wristseg.evaluate.figures import HEADLINES, Figure
+from wristseg.evaluate.frames import segment_labelled
 from wristseg.evaluate.galleries import Gallery, clip_gallery, frame_galleries
 from wristseg.evaluate.measure import Measured, measure
 from wristseg.evaluate.sides import choose_frames
@@ -109,7 +111,8 @@ def report_run(
     """
     segmenter = Segmenter.load(run_dir / "best.ckpt", runtime="torch")
     measured = measure(segmenter, labels, choose_frames(labels, segmenter.info, side="val"))
-    galleries = frame_galleries(segmenter, labels, measured.evaluation)
+    predict = functools.partial(segment_labelled, segmenter, labels)
+    galleries = frame_galleries(predict, measured.evaluation)
     metrics = run_dir / "metrics.json"
     known = json.loads(metrics.read_text(encoding="utf-8"))
     write_json(metrics, {**known, "evaluation": measured.record()})
