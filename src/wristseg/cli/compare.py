@@ -20,6 +20,8 @@ Compare two models on the same frames, and say whether they differ by more than 
   wristseg compare a/best.ckpt b/best.onnx --dataset-path data/held_out --output outputs/compare
 """
 
+_LEAST_WIDTH = 110
+
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg compare") -> int:
     """Run the command and return its exit code."""
@@ -51,7 +53,7 @@ def _print(config: CompareConfig, found: Comparison) -> None:
         between = "-" if ends is None else f"{ends[0]:+.3f} to {ends[1]:+.3f}"
         values = (f"{row.a:.3f}", f"{row.b:.3f}", f"{row.b - row.a:+.3f}")
         table.add_row(row.name, *values, between, str(row.n), row.verdict)
-    console = Console()
+    console = Console(width=max(Console().width, _LEAST_WIDTH))  # or figures lose their names
     console.print(f"A: {config.run_a}\nB: {config.run_b}", soft_wrap=True, highlight=False)
     console.print(table)
     for said in found.said:

@@ -1,10 +1,11 @@
 """How steady a model's masks are over a clip; no labels are needed.
 
 - **Flicker**: share of pixels whose class changes from frame t to t+1 and is back at t+2. A thing
-  that passes by changes a pixel once; to and fro within three frames is the model. Measures that
-  follow each point with optical flow ("Temporally stable video segmentation without video
-  annotations", Azulay et al., WACV 2022, https://arxiv.org/abs/2110.08893) also see edges that
-  crawl, but take the flow for the truth, which it is not on plain tables and shadows.
+  that moves by less than half its width per frame changes a pixel once at each of its edges; to and
+  fro within three frames is the model, or something thin and quick. Measures that follow each point
+  with optical flow ("Temporally stable video segmentation without video annotations", Azulay et
+  al., WACV 2022, https://arxiv.org/abs/2110.08893) also see edges that crawl, but take the flow for
+  the truth, which it is not on plain tables and in shadows.
 - **Jitter**: length of the second difference of the object's centroid,
   ``c(t-1) - 2 c(t) + c(t+1)``, in pixels of the frame. A motion of even speed has none.
 - **Dropouts** and **flashes**: frames without the object between two with it, and the reverse.

@@ -116,7 +116,7 @@ def compare(config: CompareConfig) -> Comparison:
     found = Comparison(
         differences=_differences(results[0], results[1], drawn, network=same_size),
         frames=_changes(results[0], results[1]),
-        said=(f"A: {chosen[0].said}", f"B: {chosen[1].said}", drawn.said()),
+        said=(*_said(chosen), drawn.said()),
         page=None if config.output is None else config.output / "compare.html",
     )
     if found.page is not None:
@@ -175,6 +175,11 @@ def _same_frames(
             "a data set that neither has seen",
         )
     return first, second
+
+
+def _said(chosen: tuple[ChosenFrames, ChosenFrames]) -> tuple[str, ...]:
+    a, b = (side.said for side in chosen)
+    return (f"A and B: {a}",) if a == b else (f"A: {a}", f"B: {b}")
 
 
 def _differences(

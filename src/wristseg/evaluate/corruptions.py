@@ -138,17 +138,21 @@ def _white_balance(scene: Scene, severity: int, rng: np.random.Generator) -> Cor
 def _motion_blur(scene: Scene, severity: int, rng: np.random.Generator) -> Corrupted:
     """Move the camera in a straight line while it exposes."""
     length = _BLUR_SHARE_OF_WIDTH[severity] * scene.label.shape[1]
-    angle = rng.uniform(0, math.pi)
-    size = 2 * math.ceil(length / 2) + 1
-    if size == 1:
-        return Corrupted(scene.frame_rgb)
-    kernel = np.zeros((size, size), np.float32)
-    half = length / 2 * np.array([math.cos(angle), math.sin(angle)])
-    # Coordinates with four binary places, so that short lines have their direction too.
-    start, end = (((size // 2 + sign * half) * 16).round().astype(int) for sign in (-1, 1))
-    cv2.line(kernel, start.tolist(), end.tolist(), 1.0, lineType=cv2.LINE_8, shift=4)
-    blurred = cv2.filter2D(scene.frame_rgb, -1, kernel / kernel.sum())
-    return Corrupted(np.asarray(blurred, np.uint8))
+    kernel = _line_kernel(length, rng.uniform(0, math.pi))
+    return Corrupted(np.asarray(cv2.filter2D(scene.frame_rgb, -1, kernel), np.uint8))
+
+
+def _line_kernel(length: float, angle: float) -> NDArray[np.float32]:
+    """Return (k, k) float32, a line through the middle, shared among the pixels beside it."""
+    middle = math.ceil(length / 2) + 1
+    kernel = np.zeros((2 * middle + 1, 2 * middle + 1), np.float32)
+    along = np.linspace(-length / 2, length / 2, 16 * middle)
+    x, y = middle + along * math.cos(angle), middle + along * math.sin(angle)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    for row, down in ((top, top + 1 - y), (top + 1, y - top)):
+        for column, across in ((left, left + 1 - x), (left + 1, x - left)):
+            np.add.at(kernel, (row, column), down * across)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def _jpeg(scene: Scene, severity: int, _rng: np.random.Generator) -> Corrupted:
