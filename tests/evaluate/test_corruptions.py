@@ -68,6 +68,18 @@ def test_shadow_falls_on_table_and_object_and_only_there(scene, name):
     assert set(np.unique(scene.label[bad.shadowed])) == {2, 3}
 
 
+@pytest.mark.parametrize("name", ["shadow, soft", "shadow of the arm"])
+def test_shadow_lies_across_object_and_table_wherever_they_are(scene, name):
+    for left in (2, 70, 130):
+        label = np.full(HW, 2, np.uint8)
+        label[60:85, left : left + 25] = 3
+        moved = Scene(scene.frame_rgb, label, table_id=2, object_id=3)
+        for seed in range(10):
+            bad = corrupt(moved, name, 5, stem="demo_frame_1", seed=seed)
+            assert (label[bad.shadowed] == 3).sum() > 60
+            assert (label[bad.shadowed] == 2).sum() > 400
+
+
 def test_shadow_has_soft_edges(scene):
     flat = Scene(np.full((*HW, 3), 200, np.uint8), scene.label, table_id=2, object_id=3)
     levels = np.unique(corrupt(flat, "shadow, soft", 5, stem="demo_frame_1").frame_rgb)

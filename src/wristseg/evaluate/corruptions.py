@@ -96,10 +96,11 @@ def _shadow_soft(scene: Scene, severity: int, rng: np.random.Generator) -> Corru
     x, y = _target_xy(scene, rng)
     width = scene.label.shape[1]
     count = int(rng.integers(5, 8))
-    angles = np.sort(rng.uniform(0, 2 * math.pi, count))
+    # One corner per sector, so that the polygon lies around its middle.
+    angles = 2 * math.pi * (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count
     radii = rng.uniform(0.15, 0.35, count) * width
-    # Moved off the object's centre, so that its edge crosses object and table.
-    x, y = x + rng.uniform(-0.1, 0.1) * width, y + rng.uniform(-0.1, 0.1) * width
+    # Moved off the object's centre by less than that: its edge runs across object and table.
+    x, y = x + rng.uniform(-0.06, 0.06) * width, y + rng.uniform(-0.06, 0.06) * width
     corners = np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], axis=1)
     shape = np.zeros(scene.label.shape, np.uint8)
     cv2.fillPoly(shape, [cv2.convexHull(corners.round().astype(np.int32))], 255)
@@ -109,8 +110,10 @@ def _shadow_soft(scene: Scene, severity: int, rng: np.random.Generator) -> Corru
 def _shadow_arm(scene: Scene, severity: int, rng: np.random.Generator) -> Corrupted:
     """Cast the shadow of the arm: a bar from the frame's edge to the object, with two fingers."""
     target = np.array(_target_xy(scene, rng))
-    width = scene.label.shape[1]
-    angle = rng.uniform(0, 2 * math.pi)
+    height, width = scene.label.shape
+    # Towards the frame's middle, or most of the bar would lie outside.
+    inwards = math.atan2(height / 2 - target[1], width / 2 - target[0])
+    angle = inwards + rng.uniform(-1.0, 1.0)
     along = np.array([math.cos(angle), math.sin(angle)])
     across = np.array([-along[1], along[0]])
     wrist = target + along * 0.12 * width
