@@ -166,8 +166,7 @@ class TrainConfig:
     compile: bool = False
     """Translate the network with torch.compile first (minutes; no faster on CPUs)."""
     folds: int | None = None
-    """Cross-validate instead: train this many models, each without a part of the recordings, and
-    pool what they make of that part; into <output-dir>/folds."""
+    """Cross-validate: this many models, each without some recordings, in <output-dir>/folds."""
 
     def __post_init__(self) -> None:
         for name in ("img_height", "img_width"):

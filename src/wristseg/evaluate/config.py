@@ -35,8 +35,7 @@ class ValConfig:
     dataset_path: Path | None = None
     """Labelled data set to measure on; the one of the training where not given."""
     side: Side = "auto"
-    """Frames to measure on; auto is the model's validation frames where the data set has them,
-    else all."""
+    """Frames to measure on; auto is the model's validation frames, or all where none are there."""
     split_file: Path | None = None
     """A split.json to take the sides from, instead of the split in the model's file."""
     masks_dir: Path | None = None
@@ -46,8 +45,7 @@ class ValConfig:
     clip: tuple[Path, ...] = ()
     """Videos without labels, or folders of them, for flicker and jitter."""
     robustness: bool = False
-    """Also measure under shadows, light, blur, noise, JPEG and occlusion (about 40 times as
-    long)."""
+    """Also measure under shadows, light, blur, noise, JPEG and occlusion; 40 times as long."""
     output: Path | None = None
     """Folder for report.html and metrics.json; outputs/val/<model's name> where not given."""
     device: str = "auto"
