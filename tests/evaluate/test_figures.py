@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -91,3 +92,20 @@ def test_network_s_size_and_frame_s_size_are_two_figures(labels):
     evaluation = evaluated(labels, coarse, (12, 16))
     assert evaluation.confusion.sum() == len(labels.frames) * 12 * 16
     assert evaluation.full_confusion.sum() == len(labels.frames) * 48 * 64
+
+
+def test_data_without_a_cube_has_no_object_figures(labels):
+    names = tuple("cup" if name == "cube" else name for name in labels.classes.names)
+    orders = {
+        tag: tuple(names[i] for i in labels.classes.order_ids(tag))
+        for tag in labels.classes.draw_orders
+    }
+    classes = type(labels.classes)(names, labels.classes.colors_rgb, orders)
+    masks = [labels.mask(frame) for frame in labels.frames]
+    cups = dataclasses.replace(labels, classes=classes)
+    segmenter = scripted_segmenter(masks, masks[0].shape, classes=classes)
+    found = figures(evaluate(segmenter, cups, cups.frames))
+    assert not [name for name in found if name.startswith("object/")]
+    segmenter = scripted_segmenter(masks, masks[0].shape, classes=classes)
+    named = figures(evaluate(segmenter, cups, cups.frames, object_class="cup"))
+    assert named["object/found"].value == 1.0

@@ -32,6 +32,7 @@ from wristseg.evaluate.figures import Figure
 from wristseg.evaluate.frames import named_iou, segment
 from wristseg.metrics import class_iou, confusion_matrix
 from wristseg.predict import Segmenter
+from wristseg.preprocess import PreprocessContract
 
 __all__ = ["Cell", "measure_robustness", "scene_of"]
 
@@ -104,13 +105,14 @@ def measure_robustness(
     shadows = np.zeros((*shape, 2), np.int64)  # table pixels in the shadow, those called the object
     for i, frame in enumerate(with_progress(frames, total=len(frames), doing="corrupting")):
         scene = scene_of(labels, frame, object_id)
-        table = _open_table(scene)
+        counted = _counted(scene.label, segmenter.info.preprocess)
+        table = _open_table(scene, counted)
         clean = segment(segmenter, scene.frame_rgb)[1]
         for j, name in enumerate(CORRUPTIONS):
             for k in _LEVELS:
                 bad = corrupt(scene, name, k, stem=frame.stem, seed=seed)
                 mask = clean if k == 0 else segment(segmenter, bad.frame_rgb)[1]
-                confusions[j, k, i] = _confusion(segmenter, scene, bad, mask)
+                confusions[j, k, i] = _confusion(counted, bad, mask, count)
                 shadows[j, k, i] = _false_on_shadow(table, bad, mask, object_id)
     return tuple(
         _cell(
@@ -127,26 +129,31 @@ def scene_of(labels: LabelledDataset, frame: LabelledFrame, object_id: int | Non
     return Scene(labels.image(frame), labels.mask(frame), table_id, object_id)
 
 
+def _counted(label: NDArray[np.uint8], contract: PreprocessContract) -> NDArray[np.uint8]:
+    """Return (H, W) uint8, the label with what a crop cuts off ignored."""
+    top, left, height, width = contract.crop_box((label.shape[0], label.shape[1]))
+    seen = np.s_[top : top + height, left : left + width]
+    counted = np.full_like(label, IGNORE_INDEX)
+    counted[seen] = label[seen]
+    return counted
+
+
 def _confusion(
-    segmenter: Segmenter, scene: Scene, bad: Corrupted, mask: NDArray[np.uint8]
+    label: NDArray[np.uint8], bad: Corrupted, mask: NDArray[np.uint8], num_classes: int
 ) -> NDArray[np.int64]:
-    label = scene.label
     if bad.hidden is not None:
         label = np.where(bad.hidden, np.uint8(IGNORE_INDEX), label)
-    hw = (label.shape[0], label.shape[1])
-    top, left, height, width = segmenter.info.preprocess.crop_box(hw)
-    seen = np.s_[top : top + height, left : left + width]
-    return confusion_matrix(mask[seen], label[seen], len(segmenter.classes))
+    return confusion_matrix(mask, label, num_classes)
 
 
-def _open_table(scene: Scene) -> NDArray[np.bool_]:
-    """Return (H, W) bool: labelled table that is not next to the labelled object."""
+def _open_table(scene: Scene, counted: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return (H, W) bool: labelled table that counts and is not next to the labelled object."""
     if scene.table_id is None or scene.object_id is None:
         return np.zeros(scene.label.shape, bool)
     reach = 2 * math.ceil(_MARGIN_SHARE * scene.label.shape[1]) + 1
     near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     around = cv2.dilate((scene.label == scene.object_id).astype(np.uint8), near)
-    return np.asarray((scene.label == scene.table_id) & (around == 0))
+    return np.asarray((counted == scene.table_id) & (around == 0))
 
 
 def _false_on_shadow(
