@@ -46,7 +46,8 @@ _MAY_IMPORT = {
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    "cli": _BASE | {"demo", "synth"},  # the options of render lie in synth/config.py
+    # The options of render, val and compare lie in synth/config.py and evaluate/config.py.
+    "cli": _BASE | {"demo", "synth", "evaluate"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -63,7 +64,6 @@ _MAY_IMPORT_LATER = {
         "modeling",
         "train",
         "predict",
-        "evaluate",
         "export",
         "review",
         "synth",

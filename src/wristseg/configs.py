@@ -165,6 +165,8 @@ class TrainConfig:
     """Number format; auto is 16-mixed on CUDA and 32-true elsewhere."""
     compile: bool = False
     """Translate the network with torch.compile first (minutes; no faster on CPUs)."""
+    folds: int | None = None
+    """Cross-validate: this many models, each without some recordings, in <output-dir>/folds."""
 
     def __post_init__(self) -> None:
         for name in ("img_height", "img_width"):
@@ -184,6 +186,8 @@ class TrainConfig:
             raise UsageError("--weight-decay, --num-workers and --cache-gib: expected 0 or more")
         if self.masks_dir is not None and self.annotations is not None:
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
+        if self.folds is not None and (self.folds < 2 or self.resume):
+            raise UsageError(f"--folds {self.folds}: expected 2 or more, and no --resume")
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,18 @@ def test_model_of_other_classes_is_refused(labels):
     classes = type(DEFAULT_CLASSES)(names, DEFAULT_CLASSES.colors_rgb, orders)
     with pytest.raises(DataError, match="thumb"):
         evaluate(scripted_segmenter([], (12, 16), classes=classes), labels, labels.frames)
+
+
+def test_what_a_crop_cuts_off_counts_nowhere(labels):
+    side = 48  # of frames of 48x64
+    segmenter = scripted_segmenter(
+        [labels.mask(frame)[:, 8:56] for frame in labels.frames], (side, side)
+    )
+    contract = PreprocessContract((side, side), "center-square")
+    cropped = Segmenter(
+        segmenter._network, dataclasses.replace(segmenter.info, preprocess=contract)
+    )
+    result = evaluate(cropped, labels, labels.frames)
+    assert result.mean_iou == 1.0
+    assert result.full_confusion.sum() == len(labels.frames) * side * side
+    assert [frame.iou for frame in result.frames] == [1.0] * len(labels.frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from fractions import Fraction
 
 import av
@@ -13,7 +14,8 @@ from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
 from wristseg.errors import DataError
 from wristseg.evaluate import report
-from wristseg.evaluate.report import ReportText, filmstrip, report_run
+from wristseg.evaluate.galleries import errors_rgb, filmstrip
+from wristseg.evaluate.report import ReportText, report_run
 
 from .test_frames import scripted_segmenter
 
@@ -31,6 +33,7 @@ def run_dir(tmp_path):
     folder.mkdir()
     for name in ("results.png", "confusion_matrix.png"):
         (folder / name).write_bytes(b"\x89PNG")
+    (folder / "metrics.json").write_text('{"val/iou": 0.5}')
     return folder
 
 
@@ -43,13 +46,31 @@ def load_oracle(monkeypatch, labels, *, val, train=()):
 
 def test_page_shows_the_evaluation_of_the_validation_frames(monkeypatch, labels, run_dir):
     load_oracle(monkeypatch, labels, val=[labels.frames[0].stem])
-    evaluation = report_run(run_dir, labels, text=TEXT)
+    measured = report_run(run_dir, labels, text=TEXT)
     written = (run_dir / "report.html").read_text(encoding="utf-8")
-    assert [result.frame for result in evaluation.frames] == [labels.frames[0]]
+    assert [result.frame for result in measured.evaluation.frames] == [labels.frames[0]]
     assert "A &lt;b&gt;run&lt;/b&gt;" in written
     assert "<b>1.000</b><span>mean IoU (val/iou)</span>" in written
     assert f"{labels.frames[0].stem} (default), IoU 1.000" in written
+    assert "<b>1 of 1</b><span>cube found</span>" in written
     assert "http" not in written
+
+
+def test_figures_join_those_of_the_training(monkeypatch, labels, run_dir):
+    load_oracle(monkeypatch, labels, val=[labels.frames[0].stem])
+    report_run(run_dir, labels, text=TEXT)
+    metrics = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["val/iou"] == 0.5
+    assert metrics["evaluation"]["figures"]["val/iou"]["value"] == 1.0
+    assert metrics["evaluation"]["figures"]["val/iou"]["n"] == 1
+    assert metrics["evaluation"]["interval"]["drawn"] == "frames"
+
+
+def test_wrong_pixels_are_red_and_ignored_ones_are_not():
+    frame = np.full((1, 3, 3), 90, np.uint8)
+    label, prediction = np.array([[1, 1, 255]], np.uint8), np.array([[1, 2, 2]], np.uint8)
+    shown = errors_rgb(frame, label, prediction)
+    assert shown[0].tolist() == [[30, 30, 30], [255, 40, 40], [30, 30, 30]]
 
 
 @pytest.mark.parametrize(("train", "said"), [([2], "1 of them have a neighbour"), ([], "see.")])

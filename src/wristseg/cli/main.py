@@ -21,6 +21,8 @@ COMMANDS = {
     "check": "look a data set over before training on it",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
+    "val": "measure a model on labelled frames and on clips",
+    "compare": "compare two models on the same frames: is the difference more than noise?",
     "export": "write one file for ONNX Runtime or OpenVINO, checked against the checkpoint",
     "predict": "predict masks for images, folders and videos",
     "benchmark": "time it beside the plain script and other networks",

@@ -30,6 +30,10 @@ def _train(config: TrainConfig) -> int:
 
     find_layout(config.dataset())  # a wrong path is told before the seconds that torch takes
     limit_spinning()
+    if config.folds is not None:
+        from wristseg.cli.folds import cross_validate
+
+        return cross_validate(config, config.folds)
     with needs_extra("train"):
         from wristseg.train.fit import train
 

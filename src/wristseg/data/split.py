@@ -103,14 +103,14 @@ def read_split(path: Path, frames: Sequence[SplitFrame]) -> Split:
         split = Split(train=tuple(content["train"]), val=tuple(content["val"]))
         named = Counter([*split.train, *split.val])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(path, f"not readable as a split: {error!r}; train without --resume") from (
-            error
-        )
+        raise DataError(
+            path, f"not readable as a split: {error!r}; expected the split.json of a training"
+        ) from error
     if named != Counter(frame.stem for frame in frames):
         raise DataError(
             path,
             f"lists {named.total()} frames, the data set has {len(frames)} and not the same ones; "
-            "a run is resumed on its own data set, otherwise train without --resume",
+            "a split belongs to one data set; to resume on another, train without --resume",
         )
     return split
 

@@ -18,14 +18,13 @@ from wristseg.configs import DatasetPaths, ExportConfig
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
 from wristseg.data.layout import list_images
+from wristseg.data.of_model import dataset_of_model
 from wristseg.errors import DataError, UsageError
 from wristseg.images import image_size_hw, read_image_rgb
 from wristseg.model_info import ModelInfo
 from wristseg.preprocess import PreprocessContract
 
 __all__ = ["ComparedFrame", "ComparedFrames", "find_frames"]
-
-_PATHS = ("annotations", "images", "selections", "excluded", "masks_dir")
 
 
 @dataclass(frozen=True)
@@ -122,22 +121,14 @@ def find_frames(config: ExportConfig, info: ModelInfo) -> ComparedFrames:
 def _paths(config: ExportConfig, info: ModelInfo) -> tuple[DatasetPaths, Path | None]:
     if config.dataset_path is not None:
         return DatasetPaths(config.dataset_path), None
-    said = info.config.get("dataset_path")
-    if not isinstance(said, str):
-        raise UsageError(
-            f"{config.checkpoint}: does not say what it was trained on, and an export is kept only "
-            "after its masks were compared; give --dataset-path DATASET, or --frames FOLDER with "
-            "images from the camera"
-        )
-    if not Path(said).is_dir():
-        raise UsageError(
-            f"{config.checkpoint}: was trained on {said}, which is not here; give its place with "
-            "--dataset-path, or images from the camera with --frames FOLDER"
-        )
-    given = {name: info.config.get(name) for name in _PATHS}
-    paths = {name: Path(at) if isinstance(at, str) else None for name, at in given.items()}
-    masks_dir = paths.pop("masks_dir")
-    return DatasetPaths(Path(said), **paths), masks_dir
+    return dataset_of_model(
+        info,
+        unknown=(
+            ", and an export is kept only after its masks were compared; give --dataset-path "
+            "DATASET, or --frames FOLDER with images from the camera"
+        ),
+        moved="give its place with --dataset-path, or images from the camera with --frames FOLDER",
+    )
 
 
 def _of_dataset(labels: LabelledDataset, info: ModelInfo, *, apart: bool) -> ComparedFrames:

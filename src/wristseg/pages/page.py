@@ -31,9 +31,9 @@ def image_uri(image_rgb: NDArray[np.uint8], *, quality: int = 85) -> str:
     return _data_uri("image/jpeg", buffer.getvalue())
 
 
-def png_uri(path: Path) -> str:
-    """Return a PNG file as a ``data:`` URI, its bytes unchanged."""
-    return _data_uri("image/png", path.read_bytes())
+def png_uri(png: Path | bytes) -> str:
+    """Return a PNG, or the file that holds it, as a ``data:`` URI, its bytes unchanged."""
+    return _data_uri("image/png", png if isinstance(png, bytes) else png.read_bytes())
 
 
 def render_page(template: str, path: Path, **context: Any) -> None:

@@ -81,7 +81,9 @@ class TrainSummary:
     archived: Path | None
 
 
-def train(config: TrainConfig, *, console: Console | None = None) -> TrainSummary:
+def train(
+    config: TrainConfig, *, console: Console | None = None, split_file: Path | None = None
+) -> TrainSummary:
     """Train a network and leave its run folder.
 
     A finished run that was stopped before its ``report.html`` was written is not trained again:
@@ -90,6 +92,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainSummar
     Args:
         config: Options of the training.
         console: Where progress goes; stderr where not given.
+        split_file: A ``split.json`` of the same frames to use instead of drawing a split.
 
     Raises:
         UsageError: Options that cannot work, or the folder is in use.
@@ -109,7 +112,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainSummar
         resumed = _resume_point(config, console) if config.resume else None
         data = load_training_data(
             config,
-            split_file=config.output_dir / "split.json" if config.resume else None,
+            split_file=config.output_dir / "split.json" if config.resume else split_file,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )

@@ -16,6 +16,7 @@ from PIL import Image
 from wristseg.artifacts import atomic_path
 from wristseg.classes import ClassTable
 from wristseg.overlay import blend, colorize
+from wristseg.pages.plots import confusion_png
 from wristseg.train.history import Row
 
 __all__ = ["draw_batch", "draw_confusion", "draw_curves", "draw_predictions"]
@@ -69,23 +70,8 @@ def draw_confusion(path: Path, confusion: NDArray[np.int64], classes: ClassTable
         confusion: (C, C) int64, rows are true classes.
         classes: Names of the classes.
     """
-    total = confusion.sum(axis=1, keepdims=True)
-    share = np.divide(confusion, total, out=np.zeros(confusion.shape), where=total > 0)
-    figure = Figure(figsize=(7.5, 6.5), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes.names, rotation=30, ha="right")
-    axes.set_yticks(ticks, classes.names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("labelled")
-    for row, column in np.ndindex(*share.shape):
-        color = "white" if share[row, column] > 0.6 else "black"
-        text = f"{100 * share[row, column]:.1f}"
-        axes.text(column, row, text, ha="center", va="center", color=color)
-    figure.colorbar(image, label="share of the labelled class (numbers: %)")
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+        temporary.write_bytes(confusion_png(confusion, classes))
 
 
 def draw_batch(

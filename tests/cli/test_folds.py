@@ -1,0 +1,54 @@
+"""``wristseg train --folds``: one model per fold, and figures of frames none of them had seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.datasets import make_coco_dataset
+from wristseg.cli.train import main
+from wristseg.configs import TrainConfig
+from wristseg.errors import UsageError
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    dataset = make_coco_dataset(tmp_path / "dataset", frames=8)
+    small = ["--img-height", "32", "--img-width", "48", "--batch-size", "2", "--epochs", "1"]
+    place = ["--dataset-path", str(dataset), "--output-dir", str(tmp_path / "run")]
+    return [*place, *small, "--pretrained", "none", "--accelerator", "cpu"]
+
+
+def test_every_frame_is_judged_once_by_a_model_of_the_other_recordings(arguments, tmp_path, capsys):
+    assert main([*arguments, "--folds", "2"]) == 0
+    folder = tmp_path / "run" / "folds"
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["frames"] == metrics["figures"]["val/iou"]["n"] == 8
+    assert len({frame["stem"] for frame in metrics["per_frame"]}) == 8
+    sides = [
+        json.loads((folder / f"fold_{i}" / "split.json").read_text(encoding="utf-8"))
+        for i in (1, 2)
+    ]
+    for split in sides:
+        recordings = [{stem.split("_")[0] for stem in split[side]} for side in ("train", "val")]
+        assert recordings[0].isdisjoint(recordings[1])
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "trained without its recording" in " ".join(page.split())
+    assert f"report: {folder / 'report.html'}" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "best.ckpt").exists()
+
+
+def test_more_folds_than_recordings_end_with_2_before_anything_is_written(
+    arguments, tmp_path, capsys
+):
+    assert main([*arguments, "--folds", "3"]) == 2
+    assert "--folds 3: the data set has 2 recordings (demo0, demo1)" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("options", [{"folds": 1}, {"folds": 3, "resume": True}])
+def test_folds_that_make_no_sense_are_refused(options):
+    with pytest.raises(UsageError, match="--folds"):
+        TrainConfig(Path("d"), **options)
