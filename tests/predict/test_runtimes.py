@@ -18,7 +18,7 @@ from tests.predict.test_segmenter import noisy_frame
 from wristseg.cli.predict import main
 from wristseg.errors import CheckpointError, DataError, MissingExtraError, UsageError
 from wristseg.modeling.checkpoint import load_network
-from wristseg.predict import Segmenter, runtimes
+from wristseg.predict import Segmenter, onnx_backend, runtimes
 from wristseg.predict.cache import exported_checkpoint
 
 RUNTIMES = ["onnxruntime", "openvino"]
@@ -310,3 +310,31 @@ def test_a_cache_that_cannot_be_written_is_no_error(checkpoint, tmp_path, monkey
     segmenter = Segmenter.load(checkpoint, runtime="onnxruntime")
     frame = noisy_frame(32, 48)
     np.testing.assert_array_equal(segmenter.predict(frame), loaded["onnxruntime"].predict(frame))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux places threads so")
+def test_a_run_on_all_cpus_leaves_the_callers_thread_free_to_move(cache, checkpoint, monkeypatch):
+    seen = []
+    segmenter = Segmenter.load(checkpoint, runtime="onnxruntime")
+    allowed = os.sched_getaffinity(0)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: seen.append((pid, set(cpus))))
+    segmenter.predict(noisy_frame(32, 48))
+    if len(allowed) > 1:
+        assert seen == [(0, {min(allowed)}), (0, allowed)]
+    seen.clear()
+    Segmenter.load(checkpoint, runtime="onnxruntime", threads=1).predict(noisy_frame(32, 48))
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("cpus", "threads", "expected"),
+    [
+        ({0, 1}, 2, (0, "2")),
+        ({2, 5, 7}, 3, (2, "6;8")),  # ONNX Runtime counts CPUs from 1
+        ({0, 1, 2, 3}, 2, (None, "")),  # others are free to move to
+        ({3}, 1, (None, "")),
+    ],
+)
+def test_threads_are_placed_where_a_run_uses_every_cpu(monkeypatch, cpus, threads, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: cpus, raising=False)
+    assert onnx_backend._places(threads) == expected

@@ -1,0 +1,234 @@
+"""Train the weights that ship: one network at several sizes, on rendered frames with exact masks.
+
+``wristseg train`` fits one size; a robot runs 640x480 or a squeezed 84x84, and weights of one are
+useless at the other (docs/weights.md). So each step here takes a batch of another size, in turns.
+
+  python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights --cycles 2500
+  python scripts/pack_weights.py outputs/weights/weights.ckpt --made outputs/weights/made.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from wristseg.data.shadows import Shadows
+
+from wristseg.artifacts import atomic_path, git_commit, write_json
+from wristseg.configs import DatasetPaths
+from wristseg.data.frames import Batch, EpochBatches, PrefetchLoader, TrainingFrames
+from wristseg.data.labelled import LabelledDataset
+from wristseg.data.labels import load_labels
+from wristseg.metrics import class_iou, confusion_matrix
+from wristseg.modeling.losses import enlarge_logits, loss_function
+from wristseg.modeling.network import SegmentationNetwork
+from wristseg.preprocess import PreprocessContract
+from wristseg.train.machine import keep_freed_memory
+
+#: A burst of frames has one look; all of it is on one side of the split.
+_BURST = 3
+_NAMED = slice(1, None)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A size to train at.
+
+    Attributes:
+        size_hw: Network input.
+        batch_size: Frames per step.
+        steps: Steps per cycle.
+    """
+
+    size_hw: tuple[int, int]
+    batch_size: int
+    steps: int
+
+
+#: About a third of the time each.
+SCALES = (Scale((480, 640), 4, 1), Scale((240, 320), 8, 1), Scale((84, 84), 32, 2))
+
+
+def main() -> None:
+    """Train and write ``weights.ckpt`` and ``made.json``."""
+    given = _parse()
+    keep_freed_memory()
+    cv2.setNumThreads(1)
+    torch.manual_seed(given.seed)
+    sides = [_split(folder, given.val_share) for folder in given.datasets]
+    network = SegmentationNetwork(len(sides[0][0].classes)).to(memory_format=torch.channels_last)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(given.ema), use_buffers=True)
+    started = time.monotonic()
+    _train(network, average, sides, given)
+    figures = {
+        f"{scale.size_hw[1]}x{scale.size_hw[0]}": _validate(average.module, sides, scale.size_hw)
+        for scale in SCALES
+    }
+    given.output.mkdir(parents=True, exist_ok=True)
+    _write_checkpoint(given.output / "weights.ckpt", average.module)
+    made = {
+        "commands": [" ".join(["python", *sys.argv])],
+        "seeds": {"training": given.seed},
+        "commit": git_commit(),
+        "seconds": round(time.monotonic() - started),
+        "train_frames": sum(len(train) for _, train, _ in sides),
+        "figures": figures,
+    }
+    write_json(given.output / "made.json", made)
+    print(json.dumps(made, indent=2))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train the weights that ship.")
+    parser.add_argument("datasets", type=Path, nargs="+", help="rendered with --exact-masks")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--cycles", type=int, default=2500, help="each one step per scale")
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--ema", type=float, default=0.998)
+    parser.add_argument("--val-share", type=float, default=0.05)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+Side = tuple[LabelledDataset, list[str], list[str]]
+
+
+def _split(folder: Path, val_share: float) -> Side:
+    """Return a data set with its training and validation stems: the last bursts validate."""
+    dataset = load_labels(DatasetPaths(folder), masks_dir=folder / "exact_masks")
+    stems = sorted(frame.stem for frame in dataset.frames)
+    kept = round(len(stems) * (1 - val_share)) // _BURST * _BURST
+    return dataset, stems[:kept], stems[kept:]
+
+
+def _train(
+    network: SegmentationNetwork,
+    average: AveragedModel,
+    sides: Sequence[Side],
+    given: argparse.Namespace,
+) -> None:
+    optimizer = torch.optim.AdamW(
+        [weight for weight in network.parameters() if weight.requires_grad],
+        lr=given.lr,
+        weight_decay=0.02,
+        fused=True,
+    )
+    total = given.cycles * sum(scale.steps for scale in SCALES)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, given.lr, total_steps=total, pct_start=0.1
+    )
+    loss_of = loss_function("compound")
+    sources = [(scale, _batches(sides, scale, given.seed)) for scale in SCALES]
+    network.train()
+    began, sums = time.monotonic(), dict.fromkeys(SCALES, 0.0)
+    for cycle in range(1, given.cycles + 1):
+        for scale, batches in sources:
+            for _ in range(scale.steps):
+                images, masks = next(batches)
+                loss = loss_of(network.coarse_logits(images), masks)
+                if not math.isfinite(float(loss)):
+                    raise SystemExit(f"cycle {cycle}: the loss is {float(loss)}")
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+                optimizer.step()
+                schedule.step()
+                average.update_parameters(network)
+                sums[scale] += float(loss.detach()) / scale.steps
+        if cycle % 50 == 0:
+            losses = ", ".join(f"{s.size_hw[0]}: {sums[s] / 50:.3f}" for s in SCALES)
+            left = (time.monotonic() - began) / cycle * (given.cycles - cycle) / 60
+            print(f"cycle {cycle}/{given.cycles}  loss {losses}  {left:.0f} min left", flush=True)
+            sums = dict.fromkeys(SCALES, 0.0)
+
+
+def _batches(sides: Sequence[Side], scale: Scale, seed: int) -> Iterator[Batch]:
+    """Yield batches of one size for ever; each comes from one of the data sets, in turns."""
+    loaders = []
+    for number, (dataset, stems, _) in enumerate(sides):
+        frames = TrainingFrames(
+            dataset,
+            stems,
+            contract=PreprocessContract(scale.size_hw),
+            recipe="robust",
+            seed=seed + number,
+            shadows=Shadows.on(dataset.classes, 0.3),
+            cache_bytes=4 * 1024**3,
+        )
+        batches = EpochBatches(len(frames), scale.batch_size, seed=seed + number)
+        loaders.append(_endless(PrefetchLoader(frames, batches)))
+    while True:
+        for loader in loaders:
+            yield next(loader)
+
+
+def _endless(loader: PrefetchLoader) -> Iterator[Batch]:
+    epoch = 0
+    while True:
+        loader.batch_sampler.set_epoch(epoch)
+        yield from loader
+        epoch += 1
+
+
+@torch.no_grad()
+def _validate(
+    network: torch.nn.Module, sides: Sequence[Side], size_hw: tuple[int, int]
+) -> dict[str, Any]:
+    """Return the figures of one size on the bursts that were not trained on."""
+    network.eval()
+    assert isinstance(network, SegmentationNetwork)
+    confusion = np.zeros((network.num_classes, network.num_classes), np.int64)
+    count = 0
+    for dataset, _, stems in sides:
+        frames = TrainingFrames(
+            dataset, stems, contract=PreprocessContract(size_hw), recipe="none", seed=0
+        )
+        for start in range(0, len(stems), 4):
+            keys = [(0, i) for i in range(start, min(start + 4, len(stems)))]
+            images, masks = frames.batch(keys)
+            ids: Tensor = enlarge_logits(network.coarse_logits(images), masks.shape[1:]).max(1)[1]
+            confusion += confusion_matrix(
+                ids.to(torch.uint8).numpy(), masks.numpy(), network.num_classes
+            )
+            count += len(keys)
+    iou = class_iou(confusion)
+    names = sides[0][0].classes.names
+    shown = {
+        name: round(float(value), 4)
+        for name, value in zip(names, iou, strict=True)
+        if math.isfinite(value)
+    }
+    return {"frames": count, "miou_named": round(float(np.nanmean(iou[_NAMED])), 4), "iou": shown}
+
+
+def _write_checkpoint(path: Path, network: torch.nn.Module) -> None:
+    assert isinstance(network, SegmentationNetwork)
+    checkpoint = {
+        "state_dict": {k: v.contiguous() for k, v in network.state_dict().items()},
+        "hyper_parameters": {
+            "num_classes": network.num_classes,
+            "lr": 0.0,
+            "weight_decay": 0.0,
+            "img_height": 480,
+            "img_width": 640,
+            "loss_type": "compound",
+        },
+    }
+    with atomic_path(path) as temporary:
+        torch.save(checkpoint, temporary)
+
+
+if __name__ == "__main__":
+    main()
