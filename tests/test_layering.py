@@ -27,6 +27,7 @@ _BASE = {
     "pages",
     "pipeline",
     "preprocess",
+    "recipes",
     "rle",
 }
 
