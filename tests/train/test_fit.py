@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.artifacts import sha256_of
+from wristseg.data.frames import EpochBatches
 from wristseg.data.labels import load_labels
 from wristseg.data.split import Split
 from wristseg.errors import CheckpointError, DataError, TrainingError, UsageError
@@ -166,6 +167,31 @@ def test_results_csv_says_the_learning_rate_that_the_epoch_was_trained_with(fini
     half = (config.lr - 1e-6) / 2
     cosine = [1e-6 + half * (1 + math.cos(math.pi * epoch / 3)) for epoch in range(3)]
     assert rates == pytest.approx(cosine)
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    "num_workers", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["thread", "process"]
+)
+def test_each_epoch_is_shuffled_and_augmented_anew(config, console, monkeypatch, num_workers):
+    batches = []
+    step = EfficientViTSegModule.training_step
+
+    def note(self, batch, batch_idx):
+        batches.append((self.current_epoch, batch[0].clone()))
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(EfficientViTSegModule, "training_step", note)
+    train(replace(config, epochs=3, num_workers=num_workers), console=console)
+    data = load_training_data(config, split_file=config.output_dir / "split.json")
+    expected = EpochBatches(len(data.train), config.batch_size, seed=config.seed)
+    for epoch in range(3):
+        expected.set_epoch(epoch)
+        seen = [images for number, images in batches if number == epoch]
+        for images, keys in zip(seen, expected, strict=True):
+            assert torch.equal(images, data.train.batch(keys)[0])
+    orders = [torch.cat([images for n, images in batches if n == epoch]) for epoch in range(3)]
+    assert not torch.equal(orders[0], orders[1])
 
 
 @pytest.mark.usefixtures("bare")

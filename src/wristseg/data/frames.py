@@ -179,6 +179,11 @@ class EpochBatches:
     world_size: int = 1
     epoch: int = 0
 
+    @property
+    def sampler(self) -> EpochBatches:
+        """Itself: Lightning tells the epoch to a loader's ``batch_sampler.sampler`` alone."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration belongs to."""
         self.epoch = epoch
