@@ -13,7 +13,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from wristseg.train.data import TrainingData, load_training_data
 from wristseg.train.history import History
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.module import EfficientViTSegModule
+from wristseg.train.optimizer import OptimizerPlan, weight_average
 from wristseg.train.outputs import draw_first_batch, finish_run
 from wristseg.train.progress import TrainingProgress
 from wristseg.train.record import build_record, plain_config
@@ -133,6 +134,7 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
     automatic: Literal["16-mixed", "32-true"] = "16-mixed" if uses_cuda else "32-true"
     folder = config.output_dir
     checkpoints = RunCheckpoints(folder)
+    averages = [] if config.ema is None else [weight_average(config.ema)]
     try:
         return pl.Trainer(
             accelerator=config.accelerator,
@@ -143,6 +145,7 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
             sync_batchnorm=uses_cuda,
             max_epochs=config.epochs,
             callbacks=[
+                *averages,
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
                 History(folder / "results.csv"),
                 TrainingProgress(console, checkpoints),
@@ -178,11 +181,13 @@ def _resume_point(config: TrainConfig, console: Console) -> Path:
     before = load_untrusted(path).get("wristseg", {}).get("config")
     if before is None:
         raise UsageError(f"--resume: {path} was not written by wristseg train")
+    # Options that an older version did not know had the effect that their defaults have.
+    before = {field.name: field.default for field in fields(config)} | before
     now = plain_config(config)
     changed = [
-        f"--{name.replace('_', '-')} {now[name]} (the run: {before.get(name)})"
+        f"--{name.replace('_', '-')} {now[name]} (the run: {before[name]})"
         for name in now.keys() - _FREE_ON_RESUME
-        if now[name] != before.get(name)
+        if now[name] != before[name]
     ]
     if changed:
         raise UsageError(
@@ -203,6 +208,8 @@ def _make_module(
         img_height=config.img_height,
         img_width=config.img_width,
         loss_type=config.loss,
+        unlabeled=config.unlabeled,
+        plan=OptimizerPlan(lr_backbone=config.lr_backbone, warmup=config.warmup),
     )
     if resumed is not None:
         said = load_untrusted(resumed)["wristseg"]

@@ -1,0 +1,160 @@
+"""Each lever of a recipe does in a training what it says, alone and resumed; seed has none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+
+from wristseg.configs import TrainConfig
+from wristseg.data.frames import EpochBatches
+from wristseg.errors import UsageError
+from wristseg.modeling.losses import soft_iou_loss
+from wristseg.modeling.network import SegmentationNetwork
+from wristseg.recipes import RECIPES, recipe_options
+from wristseg.train.data import load_training_data
+from wristseg.train.fit import train
+from wristseg.train.module import EfficientViTSegModule
+from wristseg.train.optimizer import ETA_MIN
+
+pytestmark = pytest.mark.usefixtures("bare")
+
+
+def content_of(config, name):
+    return torch.load(config.output_dir / name, weights_only=True)
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def train_in_two_parts(config, console, monkeypatch, *, stop_in, **other):
+    """Train, with an interruption in the middle of an epoch and a resume."""
+    step = EfficientViTSegModule.training_step
+
+    def stop(self, batch, batch_idx):
+        if self.current_epoch == stop_in and batch_idx == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EfficientViTSegModule, "training_step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, console=console)
+    return train(replace(config, resume=True, **other), console=console)
+
+
+def weights_of_a_plain_loop(config):
+    """The request's recipe in a dozen lines: AdamW, cosine, soft IoU, flips, nothing else."""
+    torch.manual_seed(config.seed)
+    data = load_training_data(config, split_file=None)
+    network = SegmentationNetwork(6).to(memory_format=torch.channels_last).train()
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=config.lr, weight_decay=1e-4, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs, ETA_MIN)
+    batches = EpochBatches(len(data.train), config.batch_size, seed=config.seed)
+    for epoch in range(config.epochs):
+        batches.set_epoch(epoch)
+        for keys in batches:
+            images, masks = data.train.batch(keys)
+            optimizer.zero_grad()
+            soft_iou_loss(network.coarse_logits(images), masks).backward()
+            optimizer.step()
+        schedule.step()
+    return network.state_dict()
+
+
+def test_the_seed_recipe_is_the_plain_loop_to_the_bit(config, console):
+    train(config, console=console)
+    assert equal(content_of(config, "last.ckpt")["state_dict"], weights_of_a_plain_loop(config))
+
+
+def test_the_average_is_that_of_the_weights_after_each_step(config, console, monkeypatch):
+    """By hand, of one weight: a copy after the first step, then 0.9 old + 0.1 new."""
+    seen = []
+    end = EfficientViTSegModule.on_train_batch_end
+
+    def note(self, *args):
+        seen.append(self.network.seg_head.bias.detach().clone())
+        return end(self, *args)
+
+    monkeypatch.setattr(EfficientViTSegModule, "on_train_batch_end", note)
+    train(replace(config, ema=0.9), console=console)
+    average = seen[0]
+    for weight in seen[1:]:
+        average = 0.9 * average + 0.1 * weight
+    last = content_of(config, "last.ckpt")
+    torch.testing.assert_close(last["state_dict"]["seg_head.bias"], average)
+    assert torch.equal(last["current_model_state"]["network.seg_head.bias"], seen[-1])
+    assert not torch.equal(average, seen[-1])
+
+
+def test_the_average_is_what_is_validated(config, console):
+    from wristseg.metrics import confusion_matrix
+    from wristseg.modeling.checkpoint import load_network
+
+    config = replace(config, ema=0.5, lr=5e-3)
+    summary = train(config, console=console)
+    network, _ = load_network(summary.best_checkpoint)
+    data = load_training_data(config, split_file=config.output_dir / "split.json")
+    images, masks = data.val.batch([(0, i) for i in range(len(data.val))])
+    with torch.no_grad():
+        predicted = network(images).argmax(1).to(torch.uint8)
+    said = content_of(config, "best.ckpt")["wristseg"]["metrics"]["confusion_matrix"]
+    difference = confusion_matrix(predicted.numpy(), masks.numpy(), 6) - said
+    assert abs(difference).sum() <= 0.002 * masks.numel()
+
+
+def test_averaging_changes_nothing_in_what_is_trained(config, console):
+    averaged = replace(config, ema=0.9, output_dir=config.output_dir / "ema")
+    train(config, console=console)
+    train(averaged, console=console)
+    plain = content_of(config, "last.ckpt")["state_dict"]
+    current = content_of(averaged, "last.ckpt")["current_model_state"]
+    assert equal({f"network.{name}": value for name, value in plain.items()}, current)
+
+
+@pytest.mark.parametrize(
+    "levers",
+    [
+        {"ema": 0.8},
+        {"warmup": 2},
+        {"lr_backbone": 0.1, "loss": "compound", "unlabeled": "ignore"},
+        recipe_options("robust", warmup=1),
+    ],
+    ids=["ema", "warmup", "parts", "robust"],
+)
+@pytest.mark.parametrize("stop_in", [1, 2])
+def test_f16_a_run_with_levers_is_resumed_exactly(config, console, monkeypatch, levers, stop_in):
+    whole = replace(config, epochs=4, output_dir=config.output_dir / "whole", **levers)
+    parts = replace(whole, output_dir=config.output_dir / "parts")
+    train(whole, console=console)
+    summary = train_in_two_parts(parts, console, monkeypatch, stop_in=stop_in)
+    assert summary.epochs == 4
+    for name in ("best.ckpt", "last.ckpt"):
+        one, other = content_of(whole, name), content_of(parts, name)
+        assert equal(one["state_dict"], other["state_dict"])
+        assert one["wristseg"]["metrics"] == other["wristseg"]["metrics"]
+        if "current_model_state" in one:
+            assert equal(one["current_model_state"], other["current_model_state"])
+
+
+def test_a_run_is_not_resumed_with_other_levers(config, console, monkeypatch):
+    with pytest.raises(UsageError, match=r"--ema 0.5 \(the run: None\)"):
+        train_in_two_parts(config, console, monkeypatch, stop_in=1, ema=0.5)
+
+
+def test_config_yaml_and_checkpoint_say_what_the_recipe_came_to(config, console):
+    train(replace(config, **recipe_options("robust", warmup=1, lr=7e-4)), console=console)
+    said = content_of(config, "best.ckpt")["wristseg"]["config"]
+    written = yaml.safe_load((config.output_dir / "config.yaml").read_text())
+    assert said == written
+    assert (said["recipe"], said["lr"], said["warmup"]) == ("robust", 7e-4, 1)
+    assert said["loss"] == RECIPES["robust"].loss
+    assert said["ema"] == RECIPES["robust"].ema
+
+
+def test_the_defaults_are_the_recipe_seed(tmp_path):
+    assert TrainConfig(tmp_path) == TrainConfig(tmp_path, **recipe_options("seed"))
