@@ -1,4 +1,4 @@
-"""Recipes of ``wristseg train``: the levers that decide how well a model learns, and named sets of them.
+"""Recipes of ``wristseg train``: levers of how well a model learns, and named sets of them.
 
 Each lever is an option of its own, so that it can be switched on alone and measured. A recipe is
 nothing but their defaults: what the command line says wins, and a run's ``config.yaml`` and
@@ -48,7 +48,7 @@ class Levers:
     mix: Path | None = None
     """Second labelled data set (rendered frames, say) whose frames are mixed into each batch."""
     mix_share: float = 0.25
-    """Share of each batch that comes from --mix; an epoch stays one pass over the first data set."""
+    """Share of each batch that comes from --mix; an epoch is one pass over the first data set."""
 
     def __post_init__(self) -> None:
         if not self.lr > 0.0:

@@ -23,6 +23,7 @@ from torch import Tensor
 from wristseg.data.augment import Recipe, augment
 from wristseg.data.frame_store import FrameStore
 from wristseg.data.progress import for_each
+from wristseg.data.shadows import Shadows
 from wristseg.errors import DataError
 from wristseg.preprocess import PreprocessContract
 
@@ -57,6 +58,7 @@ class TrainingFrames:
         contract: What happens to a frame before the network.
         recipe: Augmentation.
         seed: Seed of the augmentation.
+        shadows: What casts shadows, or None.
         cache_bytes: Most memory for decoded frames.
         cache_folder: Where a file without a name is made for the frames beyond it.
     """
@@ -69,6 +71,7 @@ class TrainingFrames:
         contract: PreprocessContract,
         recipe: Recipe,
         seed: int,
+        shadows: Shadows | None = None,
         cache_bytes: int = _CACHE_BYTES,
         cache_folder: Path | None = None,
     ) -> None:
@@ -78,6 +81,7 @@ class TrainingFrames:
         self._contract = contract
         self._recipe = recipe
         self._seed = seed
+        self._shadows = shadows
         self._store = FrameStore(
             [self._kept_hw(frame.size_hw) for frame in self._frames],
             memory_bytes=cache_bytes,
@@ -98,7 +102,7 @@ class TrainingFrames:
         image, mask = self._decoded(position)
         # By (seed, epoch, position): neither workers nor a resumed run change what is drawn.
         rng = np.random.default_rng([self._seed, epoch, position])
-        image, mask = augment(image, mask, recipe=self._recipe, rng=rng)
+        image, mask = augment(image, mask, recipe=self._recipe, rng=rng, shadows=self._shadows)
         if self._recipe == "full":
             resize = PreprocessContract(self._contract.size_hw)  # cropped before the augmentation
             image, mask = resize.resize_frame(image), resize.resize_mask(mask)

@@ -2,9 +2,10 @@
 
 ``soft_iou_loss`` is the Jaccard index of class probabilities, https://arxiv.org/abs/1608.01471
 (eq. 3), summed over the batch before the division. ``compound_loss`` adds cross-entropy to it, as
-https://arxiv.org/abs/2302.05666 does, and leaves out classes that the batch does not show. Logits may be smaller than the labels, as the
-network makes them at a quarter of the frame: the loss then enlarges them itself, a few frames at a
-time, so that what it works on stays in the processor's cache. Called by ``train.module``.
+https://arxiv.org/abs/2302.05666 does, and leaves out classes that the batch does not show. Logits
+may be smaller than the labels, as the network makes them at a quarter of the frame: the loss then
+enlarges them itself, a few frames at a time, so that what it works on stays in the processor's
+cache. Called by ``train.module``.
 """
 
 from __future__ import annotations
@@ -69,9 +70,7 @@ def compound_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return _pooled_loss(logits, labels, ce_weight=_CE_WEIGHT, present_only=True)
 
 
-def _pooled_loss(
-    logits: Tensor, labels: Tensor, *, ce_weight: float, present_only: bool
-) -> Tensor:
+def _pooled_loss(logits: Tensor, labels: Tensor, *, ce_weight: float, present_only: bool) -> Tensor:
     # float32 also under autocast: sums over a million pixels do not fit float16.
     with torch.autocast(logits.device.type, enabled=False):
         precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -133,7 +132,7 @@ class _SoftIoU(torch.autograd.Function):
 
     With I and U the intersection and union of a class, p the probabilities of a pixel and y its
     label, the loss changes with p_c by ``b_c + [y = c] a_c``, where ``b = (I / U^2) / C`` and
-    ``a = -(1 / U + I / U^2) / C`` over C counted classes, and both are 0 for the others. Through the
+    ``a = -(1 / U + I / U^2) / C`` over C counted classes; both are 0 for the others. Through the
     softmax a logit gets ``p_c (b_c - s) + [y = c] p_y a_y`` with ``s = sum_k p_k b_k + p_y a_y``.
     Cross-entropy of weight w over n pixels adds ``w / n (p_c - [y = c])``.
 

@@ -14,6 +14,7 @@ from wristseg.data.augment import Recipe, recipe_for
 from wristseg.data.check_facts import duplicate_images
 from wristseg.data.frames import TrainingFrames
 from wristseg.data.labels import LabelledDataset, load_labels
+from wristseg.data.shadows import Shadows
 from wristseg.data.split import Split, make_split, neighbours_in_train, read_split
 from wristseg.errors import DataError, UsageError
 from wristseg.preprocess import PreprocessContract
@@ -84,14 +85,18 @@ def load_training_data(
         )
     contract = PreprocessContract(config.size_hw, config.crop)
     recipe = recipe_for(config.augment, config.size_hw)
+    shadows = Shadows.on(dataset.classes, config.shadows) if config.shadows > 0.0 else None
 
-    def side(stems: Sequence[str], recipe: Recipe, *, cache_bytes: int) -> TrainingFrames:
+    def side(
+        stems: Sequence[str], recipe: Recipe, *, cache_bytes: int, shadows: Shadows | None = None
+    ) -> TrainingFrames:
         frames = TrainingFrames(
             dataset,
             stems,
             contract=contract,
             recipe=recipe,
             seed=config.seed,
+            shadows=shadows,
             cache_bytes=cache_bytes,
             cache_folder=_nearest_folder(config.output_dir),
         )
@@ -99,7 +104,7 @@ def load_training_data(
         return frames
 
     cache_bytes = round(config.cache_gib * 1024**3)
-    train = side(split.train, recipe, cache_bytes=cache_bytes)
+    train = side(split.train, recipe, cache_bytes=cache_bytes, shadows=shadows)
     rest = cache_bytes - train.memory_bytes
     return TrainingData(
         dataset=dataset,

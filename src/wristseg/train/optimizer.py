@@ -1,14 +1,13 @@
 """What moves the weights: AdamW by part, warm-up and cosine, and the moving average.
 
-The request's recipe is AdamW with one learning rate and a cosine; everything else here is off unless
-an option asks for it. Called by ``train.module`` and ``train.fit``.
+The request's recipe is AdamW with one learning rate and a cosine; everything else here is off
+unless an option asks for it. Called by ``train.module`` and ``train.fit``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch.nn import Module
 from torch.optim import AdamW
