@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from tests.datasets import edit_coco, make_coco_dataset
+from wristseg.classes import DEFAULT_CLASSES
 from wristseg.configs import TrainConfig
 from wristseg.data.frames import EpochBatches
-from wristseg.errors import UsageError
+from wristseg.errors import DataError, UsageError
 from wristseg.modeling.losses import soft_iou_loss
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.recipes import RECIPES, recipe_options
@@ -158,3 +162,74 @@ def test_config_yaml_and_checkpoint_say_what_the_recipe_came_to(config, console)
 
 def test_the_defaults_are_the_recipe_seed(tmp_path):
     assert TrainConfig(tmp_path) == TrainConfig(tmp_path, **recipe_options("seed"))
+
+
+# --- mixing --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def second_dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mix") / "rendered"
+    names = [f"render_{i}" for i in range(5)]
+    return make_coco_dataset(folder, frames=5, names=names, seed=9)
+
+
+def test_mixing_is_recorded_and_leaves_split_and_validation_alone(config, console, second_dataset):
+    config = replace(config, mix=second_dataset, mix_share=0.5)
+    train(config, console=console)
+    said = content_of(config, "best.ckpt")["wristseg"]
+    data = load_training_data(config, split_file=config.output_dir / "split.json")
+    assert said["mix_sha256"] == data.mix.sha256
+    assert said["split"]["val"] == list(data.split.val)
+    assert not any(stem.startswith("render_") for stem in said["split"]["train"])
+    assert len(data.val) == len(data.split.val)
+    assert "1 of 2 frames a batch from the 5 of" in console.file.getvalue()
+    # Six frames, one of them per batch of two.
+    assert content_of(config, "last.ckpt")["global_step"] == 2 * 6
+
+
+def test_f16_a_mixed_run_is_resumed_exactly(config, console, monkeypatch, second_dataset):
+    config = replace(config, epochs=3, mix=second_dataset, mix_share=0.5)
+    whole = replace(config, output_dir=config.output_dir / "whole")
+    parts = replace(config, output_dir=config.output_dir / "parts")
+    train(whole, console=console)
+    train_in_two_parts(parts, console, monkeypatch, stop_in=1)
+    one, other = (content_of(run, "last.ckpt")["state_dict"] for run in (whole, parts))
+    assert equal(one, other)
+
+
+def test_f11_a_validation_frame_is_not_mixed_into_training(config, console):
+    with pytest.raises(DataError, match="the same image in validation and in --mix"):
+        train(replace(config, mix=config.dataset_path, mix_share=0.5), console=console)
+    assert not config.output_dir.exists()
+
+
+def test_other_classes_are_not_mixed(config, console, second_dataset, tmp_path):
+    folder = shutil.copytree(second_dataset, tmp_path / "renamed")
+    table = DEFAULT_CLASSES.to_dict()
+    text = yaml.safe_dump(table).replace("cube", "brick")
+    (folder / "dataset.yaml").write_text(text)
+    edit_coco(folder, lambda coco: coco["categories"][2].update(name="brick"))
+    with pytest.raises(DataError, match=r"brick.*same names in the same order"):
+        train(replace(config, mix=folder, mix_share=0.5), console=console)
+
+
+# --- options that cannot work --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ema": 1.0}, "--ema 1.0: expected between 0 and 1"),
+        ({"warmup": -1}, "--warmup -1"),
+        ({"warmup": 2}, "--warmup 2, --epochs 2"),
+        ({"lr_backbone": 0.0}, "--lr-backbone 0.0"),
+        ({"shadows": 1.5}, "--shadows 1.5: expected 0 to 1"),
+        ({"paste": -0.1}, "--paste -0.1"),
+        ({"mix_share": 1.0}, "--mix-share 1.0"),
+        ({"mix": Path("m"), "mix_share": 0.1}, "--mix-share 0.1, --batch-size 2"),
+    ],
+)
+def test_a_lever_that_cannot_work_is_refused_by_name(config, options, message):
+    with pytest.raises(UsageError, match=message):
+        replace(config, **options)

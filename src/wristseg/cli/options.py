@@ -55,18 +55,19 @@ def parse_options(
 
     # tyro takes MISSING for a field that has to be given, also inside a default.
     missing = {field.name: tyro.MISSING for field in _required(config_type)}
-    default = {"default": config_type(**{**missing, **defaults})} if defaults else {}
+    default: Any = config_type(**{**missing, **defaults}) if defaults else tyro.MISSING_NONPROP
     markers: tuple[Any, ...] = (tyro.conf.FlagCreatePairsOff,)
     if _positional(config_type) is not None:
         markers += (tyro.conf.PositionalRequiredArgs,)
-    return tyro.cli(
+    config: ConfigT = tyro.cli(
         config_type,
         prog=prog,
         description=description,
         args=list(arguments),
+        default=default,
         config=markers,
-        **default,
     )
+    return config
 
 
 def _plain_values(config_type: type, arguments: list[str]) -> dict[str, Any] | None:

@@ -133,8 +133,8 @@ def _smear(image: NDArray[np.uint8], length: float, angle: float) -> NDArray[np.
     middle = math.ceil(length / 2)
     kernel = np.zeros((2 * middle + 1, 2 * middle + 1), np.uint8)
     reach = np.array([math.cos(angle), math.sin(angle)]) * length / 2
-    ends = [np.rint((middle + side * reach) * 16).astype(int).tolist() for side in (-1, 1)]
-    cv2.line(kernel, *ends, 255, lineType=cv2.LINE_AA, shift=4)
+    start, end = (np.rint((middle + side * reach) * 16).astype(int).tolist() for side in (-1, 1))
+    cv2.line(kernel, start, end, 255, lineType=cv2.LINE_AA, shift=4)  # in sixteenths of a pixel
     return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum(dtype=float)), np.uint8)
 
 

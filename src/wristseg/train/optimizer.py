@@ -76,4 +76,5 @@ def weight_average(decay: float) -> WeightAveraging:
     Args:
         decay: Share of the average that each step keeps.
     """
-    return WeightAveraging(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return WeightAveraging(use_buffers=True, multi_avg_fn=update)
