@@ -76,7 +76,7 @@ def test_the_seed_recipe_is_the_plain_loop_to_the_bit(config, console):
 
 
 def test_the_average_is_that_of_the_weights_after_each_step(config, console, monkeypatch):
-    """By hand, of one weight: a copy after the first step, then 0.9 old + 0.1 new."""
+    """By hand, of one weight: a copy, then as much of the old as the steps so far allow."""
     seen = []
     end = EfficientViTSegModule.on_train_batch_end
 
@@ -85,10 +85,11 @@ def test_the_average_is_that_of_the_weights_after_each_step(config, console, mon
         return end(self, *args)
 
     monkeypatch.setattr(EfficientViTSegModule, "on_train_batch_end", note)
-    train(replace(config, ema=0.9), console=console)
+    train(replace(config, ema=0.35), console=console)
     average = seen[0]
-    for weight in seen[1:]:
-        average = 0.9 * average + 0.1 * weight
+    assert len(seen) == 6
+    for decay, weight in zip((2 / 11, 3 / 12, 4 / 13, 0.35, 0.35), seen[1:], strict=True):
+        average = decay * average + (1 - decay) * weight
     last = content_of(config, "last.ckpt")
     torch.testing.assert_close(last["state_dict"]["seg_head.bias"], average)
     assert torch.equal(last["current_model_state"]["network.seg_head.bias"], seen[-1])
