@@ -174,6 +174,7 @@ class _SoftIoU(torch.autograd.Function):
         else:
             mean_iou, ctx.slopes = iou.mean(), slopes / num_classes
         ctx.ce_slope = ce_weight / labelled.sum().clamp_min(1).to(logits.dtype)
+        ctx.with_entropy = ce_weight > 0.0
         ctx.save_for_backward(*kept)
         ctx.coarse_hw = logits.shape[2:]
         loss: Tensor = 1 - mean_iou
@@ -189,9 +190,9 @@ class _SoftIoU(torch.autograd.Function):
         for counted, ids, p, of_label in zip(*(kept[i::4] for i in range(4)), strict=True):
             hit = of_a_hit.index_select(0, ids.flatten()).view_as(ids).mul_(of_label)
             slope = torch.einsum("nchw,c->nhw", p, of_any).unsqueeze(1).add_(hit)
-            # Cross-entropy's part is 0 for the soft IoU alone, and adding 0 changes no bit.
-            slope.sub_(of_entropy)
-            hit.sub_(of_entropy * counted)
+            if ctx.with_entropy:
+                slope.sub_(of_entropy)
+                hit.sub_(of_entropy * counted)
             grad = torch.sub(of_any.view(1, -1, 1, 1), slope).mul_(p).scatter_add_(1, ids, hit)
             pieces.append(_shrink_gradient(grad, ctx.coarse_hw))
         return torch.cat(pieces), None, None, None
