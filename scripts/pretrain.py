@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from wristseg.data.shadows import Shadows
 
 from wristseg.artifacts import atomic_path, git_commit, write_json
 from wristseg.configs import DatasetPaths
 from wristseg.data.frames import Batch, EpochBatches, PrefetchLoader, TrainingFrames
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import load_labels
+from wristseg.data.shadows import Shadows
 from wristseg.metrics import class_iou, confusion_matrix
 from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
@@ -141,7 +141,7 @@ def _train(
                 if not math.isfinite(float(loss)):
                     raise SystemExit(f"cycle {cycle}: the loss is {float(loss)}")
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
                 optimizer.step()
                 schedule.step()

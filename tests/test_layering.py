@@ -28,6 +28,7 @@ _BASE = {
     "pages",
     "pipeline",
     "preprocess",
+    "recipes",
     "rle",
 }
 

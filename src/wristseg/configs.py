@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from wristseg.errors import UsageError
+from wristseg.recipes import Levers
 
 __all__ = [
     "BenchmarkConfig",
@@ -100,8 +101,8 @@ class CheckConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Options of ``wristseg train``; the defaults are the recipe of the project's request."""
+class _TrainInput:
+    """What a training reads, and at which size; first in ``--help``."""
 
     dataset_path: Path
     """Data set: a COCO export, or images with ready-made id masks in <dataset-path>/masks."""
@@ -109,12 +110,17 @@ class TrainConfig:
     """Height of the network's input, pixels."""
     img_width: int = 640
     """Width of the network's input, pixels."""
-    loss: Literal["iou", "ce"] = "iou"
-    """Loss: soft IoU over all classes, or cross-entropy."""
+
+
+@dataclass(frozen=True)
+class TrainConfig(Levers, _TrainInput):
+    """Options of ``wristseg train``; the defaults are the recipe of the project's request.
+
+    Another recipe: ``TrainConfig(path, **recipe_options("robust"))``.
+    """
+
     epochs: int = 100
     """Most epochs to train."""
-    lr: float = 1e-4
-    """Learning rate of AdamW, annealed along a cosine to 1e-6."""
     batch_size: int = 4
     """Frames per step and device."""
     output_dir: Path = Path("outputs/efficientvit_seg")
@@ -123,8 +129,6 @@ class TrainConfig:
     """Weight decay of AdamW."""
     patience: int = 20
     """Stop after this many epochs without a better val/iou."""
-    augment: Literal["auto", "none", "flips", "full"] = "auto"
-    """Augmentation; auto is full from 224 pixels of height on, flips below."""
     pretrained: str = "auto"
     """Start weights: imagenet, sim, none, a checkpoint's path, or auto (imagenet, else sim)."""
     crop: Literal["none", "center-square"] = "none"
@@ -169,6 +173,7 @@ class TrainConfig:
     """Cross-validate: this many models, each without some recordings, in <output-dir>/folds."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("img_height", "img_width"):
             size = getattr(self, name)
             if not 32 <= size <= 4096:
@@ -180,14 +185,24 @@ class TrainConfig:
             raise UsageError(f"--val-fraction {self.val_fraction}: expected between 0 and 1")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
-        if not self.lr > 0.0:
-            raise UsageError(f"--lr {self.lr}: expected above 0")
         if self.weight_decay < 0.0 or self.num_workers < 0 or not self.cache_gib >= 0.0:
             raise UsageError("--weight-decay, --num-workers and --cache-gib: expected 0 or more")
         if self.masks_dir is not None and self.annotations is not None:
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
         if self.folds is not None and (self.folds < 2 or self.resume):
             raise UsageError(f"--folds {self.folds}: expected 2 or more, and no --resume")
+        if self.warmup >= self.epochs:
+            raise UsageError(f"--warmup {self.warmup}, --epochs {self.epochs}: expected fewer")
+        if self.mix is not None and not 1 <= self.mixed_per_batch < self.batch_size:
+            raise UsageError(
+                f"--mix-share {self.mix_share}, --batch-size {self.batch_size}: comes to "
+                f"{self.mixed_per_batch} mixed frames a batch; expected at least one of each kind"
+            )
+
+    @property
+    def mixed_per_batch(self) -> int:
+        """Frames of each batch that come from ``mix``."""
+        return 0 if self.mix is None else round(self.batch_size * self.mix_share)
 
     @property
     def size_hw(self) -> tuple[int, int]:

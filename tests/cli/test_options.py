@@ -100,3 +100,21 @@ def test_masks_start_with_what_they_need_alone():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+ROBUST = {"recipe": "robust", "lr": 1e-3, "ema": 0.99}
+
+
+@pytest.mark.parametrize("line", ["--dataset-path d --epochs 7", "--dataset-path=d --epochs 7"])
+def test_changed_defaults_hold_for_what_is_not_given_on_plain_and_other_lines(line):
+    for given, lr in (("", 1e-3), (" --lr 5e-4", 5e-4)):
+        config = parse_options(
+            TrainConfig, (line + given).split(), prog="test", description="", defaults=ROBUST
+        )
+        assert (config.recipe, config.lr, config.ema, config.epochs) == ("robust", lr, 0.99, 7)
+
+
+def test_with_changed_defaults_required_options_stay_required(capsys):
+    with pytest.raises(SystemExit):
+        parse_options(TrainConfig, ["--lr=1"], prog="test", description="", defaults=ROBUST)
+    assert "--dataset-path" in capsys.readouterr().err

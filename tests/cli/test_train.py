@@ -13,6 +13,7 @@ import torch
 from tests.datasets import make_coco_dataset
 from wristseg.cli.train import main
 from wristseg.configs import TrainConfig
+from wristseg.recipes import recipe_options
 
 
 @pytest.fixture
@@ -100,3 +101,29 @@ def test_existing_code_finds_the_module_at_the_fixed_path():
     from wristseg.train.module import EfficientViTSegModule as Ours
 
     assert EfficientViTSegModule is Ours
+
+
+def parsed(monkeypatch, line):
+    """The config that the stage gets."""
+    seen = []
+    monkeypatch.setattr("wristseg.cli.train._train", lambda config: seen.append(config) or 0)
+    assert main(["--dataset-path", "d", *line.split()]) == 0
+    return seen[0]
+
+
+@pytest.mark.parametrize("recipe", ["--recipe robust", "--recipe=robust"])
+def test_a_recipe_sets_what_is_not_given(monkeypatch, recipe):
+    robust = TrainConfig(Path("d"), **recipe_options("robust"))
+    assert parsed(monkeypatch, recipe) == robust
+    own = parsed(monkeypatch, f"--lr 2e-4 {recipe} --ema None --augment flips")
+    assert (own.lr, own.ema, own.augment) == (2e-4, None, "flips")
+    assert own.loss == robust.loss
+    assert parsed(monkeypatch, "--recipe seed") == TrainConfig(Path("d"))
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--dataset-path", "d", "--recipe", "magic"])
+    error = capsys.readouterr().err
+    assert "robust" in error
+    assert "seed" in error

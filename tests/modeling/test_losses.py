@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from wristseg.modeling.losses import cross_entropy_loss, loss_function, soft_iou_loss
+from wristseg.modeling.losses import (
+    compound_loss,
+    cross_entropy_loss,
+    loss_function,
+    soft_iou_loss,
+)
 
 
 def random_batch(classes=6, *, ignored=0.0, seed=0):
@@ -54,15 +59,64 @@ def test_soft_iou_counts_a_class_that_is_absent_from_the_batch():
     assert soft_iou_loss(logits, labels).item() == pytest.approx(1 / 3, abs=1e-2)
 
 
+@pytest.mark.parametrize("loss", [soft_iou_loss, compound_loss])
 @pytest.mark.parametrize("size_hw", [(8, 10), (3, 4)])
-def test_the_written_out_gradient_is_that_of_finite_differences(size_hw):
+def test_the_written_out_gradient_is_that_of_finite_differences(size_hw, loss):
     _, labels = random_batch(4, ignored=0.2)
     generator = torch.Generator().manual_seed(2)
     logits = torch.randn(3, 4, *size_hw, generator=generator, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda z: soft_iou_loss(z, labels), logits.requires_grad_())
+    assert torch.autograd.gradcheck(lambda z: loss(z, labels), logits.requires_grad_())
 
 
-@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
+def compound_by_autograd(logits, labels):
+    """The formula as one would write it, over the classes in the labels."""
+    kept = labels != 255
+    probabilities, ids = logits.softmax(1).permute(0, 2, 3, 1)[kept], labels[kept].long()
+    onehot = functional.one_hot(ids, logits.shape[1]).to(logits.dtype)
+    intersection = (probabilities * onehot).sum(0)
+    union = probabilities.sum(0) + onehot.sum(0) - intersection
+    iou = ((intersection + 1e-6) / (union + 1e-6))[onehot.sum(0) > 0]
+    return 0.5 * functional.cross_entropy(logits, labels.long(), ignore_index=255) + 1 - iou.mean()
+
+
+@pytest.mark.parametrize("absent", [None, 0, 4])
+def test_the_compound_loss_and_its_gradient_are_those_of_autograd(absent):
+    logits, labels = random_batch(ignored=0.2)
+    if absent is not None:
+        labels[labels == absent] = 1
+    logits = logits.double().requires_grad_()
+    losses = [compound_loss(logits, labels), compound_by_autograd(logits, labels)]
+    torch.testing.assert_close(*losses, rtol=1e-9, atol=1e-12)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in losses]
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
+
+
+def test_the_compound_loss_of_a_right_prediction_is_zero_whatever_classes_are_absent():
+    labels = torch.tensor([[[1, 1, 2]]], dtype=torch.uint8)
+    logits = functional.one_hot(labels.long(), 6).permute(0, 3, 1, 2) * 100.0
+    assert compound_loss(logits, labels).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_compound_loss_moves_a_pixel_that_is_wrong_and_certain():
+    logits = torch.tensor([200.0, 0.0]).view(1, 2, 1, 1).repeat(1, 1, 2, 2).requires_grad_()
+    loss = compound_loss(logits, torch.ones(1, 2, 2, dtype=torch.uint8))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert (logits.grad[:, 1] < -0.1).all()
+
+
+@pytest.mark.parametrize("name", ["iou", "ce", "compound"])
+def test_ignored_class_0_gets_no_gradient_and_learned_class_0_does(name):
+    logits, labels = random_batch()
+    for unlabeled, silent in (("ignore", True), ("learn", False)):
+        own = logits.clone().requires_grad_()
+        loss_function(name, unlabeled=unlabeled)(own, labels).backward()
+        assert ((own.grad.abs().sum(1) == 0)[labels == 0]).all() == silent
+        assert (own.grad.abs().sum(1) > 0)[labels > 0].all()
+    assert (labels == 0).any()  # the caller's labels stay as they were
+
+
+@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss, compound_loss])
 def test_small_logits_are_enlarged_to_the_labels(loss):
     _, labels = random_batch(ignored=0.2)
     small = torch.randn(3, 6, 2, 3, generator=torch.Generator().manual_seed(4), requires_grad=True)
@@ -73,14 +127,15 @@ def test_small_logits_are_enlarged_to_the_labels(loss):
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.parametrize("loss", [soft_iou_loss, compound_loss])
 @pytest.mark.parametrize("ignored", [0.0, 0.3])
-def test_a_batch_worked_on_in_parts_gives_the_loss_of_the_whole(monkeypatch, ignored):
+def test_a_batch_worked_on_in_parts_gives_the_loss_of_the_whole(monkeypatch, ignored, loss):
     logits, labels = random_batch(ignored=ignored)
     losses, gradients = [], []
     for chunk in (10**9, 1):
         monkeypatch.setattr("wristseg.modeling.losses._CHUNK", chunk)
         own = logits.clone().requires_grad_()
-        losses.append(soft_iou_loss(own, labels))
+        losses.append(loss(own, labels))
         losses[-1].backward()
         gradients.append(own.grad)
     torch.testing.assert_close(*losses)
@@ -96,7 +151,7 @@ def test_more_pixels_than_float32_can_count_one_by_one_are_all_counted():
     assert soft_iou_loss(logits, labels).item() == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
+@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss, compound_loss])
 def test_ignored_pixels_get_no_gradient(loss):
     logits, labels = random_batch(ignored=0.5)
     logits.requires_grad_()
@@ -105,7 +160,7 @@ def test_ignored_pixels_get_no_gradient(loss):
     assert torch.equal(silent, labels == 255)
 
 
-@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss])
+@pytest.mark.parametrize("loss", [soft_iou_loss, cross_entropy_loss, compound_loss])
 def test_a_batch_with_nothing_to_learn_from_gives_a_finite_loss(loss):
     logits, labels = random_batch()
     assert torch.isfinite(loss(logits, torch.full_like(labels, 255)))
@@ -124,5 +179,5 @@ def test_half_precision_logits_do_not_overflow_the_sums():
 
 
 def test_an_unknown_loss_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"dice.*iou, ce"):
+    with pytest.raises(ValueError, match=r"dice.*iou, ce, compound"):
         loss_function("dice")

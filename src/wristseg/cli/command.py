@@ -10,8 +10,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from wristseg.cli.options import parse_options
 from wristseg.errors import MissingExtraError, WristsegError
@@ -29,6 +29,7 @@ def run_command(
     *,
     prog: str,
     description: str,
+    defaults: Callable[[Sequence[str]], Mapping[str, Any]] | None = None,
 ) -> int:
     """Parse ``argv`` into a config, call the stage with it and return the exit code.
 
@@ -38,6 +39,7 @@ def run_command(
         argv: Arguments after the command's name; those of the process by default.
         prog: Name of the command as typed, for ``--help``.
         description: One sentence and two commands to paste.
+        defaults: Looks the arguments over and returns the fields whose defaults they change.
 
     Returns:
         The exit code; ``SystemExit`` is raised for ``--help`` and for options that do not parse.
@@ -49,7 +51,10 @@ def run_command(
     description = f"{description.strip()}\n\nWith --debug, an error shows its traceback."
     try:
         with signals_raise():
-            config = parse_options(config_type, arguments, prog=prog, description=description)
+            changed = None if defaults is None else defaults(arguments)
+            config = parse_options(
+                config_type, arguments, prog=prog, description=description, defaults=changed
+            )
             return stage(config)
     except BrokenPipeError:
         # The reader of our output (head, less) went away; that is no error of the command.

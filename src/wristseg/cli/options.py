@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,12 @@ _READERS: dict[str, tuple[type, re.Pattern[str]]] = {
 
 
 def parse_options(
-    config_type: type[ConfigT], arguments: Sequence[str], *, prog: str, description: str
+    config_type: type[ConfigT],
+    arguments: Sequence[str],
+    *,
+    prog: str,
+    description: str,
+    defaults: Mapping[str, Any] | None = None,
 ) -> ConfigT:
     """Return the config that the arguments ask for.
 
@@ -37,6 +42,7 @@ def parse_options(
         arguments: What follows the command's name.
         prog: Name of the command as typed, for ``--help``.
         description: Text that ``--help`` opens with.
+        defaults: Values of fields that are not given, instead of the dataclass's own.
 
     Raises:
         SystemExit: For ``--help`` and for options that do not parse.
@@ -44,15 +50,24 @@ def parse_options(
     """
     values = _plain_values(config_type, list(arguments))
     if values is not None:
-        return config_type(**values)
+        return config_type(**{**(defaults or {}), **values})
     import tyro
 
+    # tyro takes MISSING for a field that has to be given, also inside a default.
+    missing = {field.name: tyro.MISSING for field in _required(config_type)}
+    default: Any = config_type(**{**missing, **defaults}) if defaults else tyro.MISSING_NONPROP
     markers: tuple[Any, ...] = (tyro.conf.FlagCreatePairsOff,)
     if _positional(config_type) is not None:
         markers += (tyro.conf.PositionalRequiredArgs,)
-    return tyro.cli(
-        config_type, prog=prog, description=description, args=list(arguments), config=markers
+    config: ConfigT = tyro.cli(
+        config_type,
+        prog=prog,
+        description=description,
+        args=list(arguments),
+        default=default,
+        config=markers,
     )
+    return config
 
 
 def _plain_values(config_type: type, arguments: list[str]) -> dict[str, Any] | None:
@@ -74,8 +89,12 @@ def _plain_values(config_type: type, arguments: list[str]) -> dict[str, Any] | N
         if value is None:
             return None
         values[name] = value
-    required = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
+    required = {field.name for field in _required(config_type)}
     return values if required <= set(values) else None
+
+
+def _required(config_type: type) -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(config_type) if f.default is dataclasses.MISSING]
 
 
 def _field_name(argument: str) -> str | None:

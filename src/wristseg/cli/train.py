@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from wristseg.cli.command import limit_spinning, needs_extra, run_command
 from wristseg.configs import TrainConfig
+from wristseg.recipes import RECIPES, recipe_options
 
 if TYPE_CHECKING:
     from wristseg.train.fit import TrainSummary
@@ -17,12 +19,22 @@ _DESCRIPTION = """Train the mask model on a labelled data set.
 
   wristseg train --dataset-path data/dataset_v0
   wristseg train --dataset-path data/dataset_v0 --img-height 84 --img-width 84 --batch-size 16
+  wristseg train --dataset-path data/dataset_v0 --recipe robust
 """
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg train") -> int:
     """Run the command and return its exit code."""
-    return run_command(TrainConfig, _train, argv, prog=prog, description=_DESCRIPTION)
+    return run_command(
+        TrainConfig, _train, argv, prog=prog, description=_DESCRIPTION, defaults=_recipe_defaults
+    )
+
+
+def _recipe_defaults(arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Return what the recipe on the command line sets; a name that is none is tyro's to refuse."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    named = [name for option, name in pairwise(words) if option == "--recipe" and name in RECIPES]
+    return recipe_options(named[-1]) if named else {}
 
 
 def _train(config: TrainConfig) -> int:

@@ -1,7 +1,8 @@
 """Augmentation of uint8 frames and their masks, drawn anew for each frame and epoch.
 
 Crop, flips and rotation are composed into one affine warp, so that a frame is interpolated once;
-image (bilinear) and mask (nearest) go through the same matrix. Called by ``data.frames``.
+image (bilinear) and mask (nearest) go through the same matrix. Shadows are cast after it, and what
+light and camera change (``data.appearance``) comes last. Called by ``data.frames``.
 """
 
 from __future__ import annotations
@@ -15,15 +16,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.classes import IGNORE_INDEX
+from wristseg.data.appearance import LIGHT, ROBUST, Appearance
+from wristseg.data.shadows import Shadows
 
 __all__ = ["Geometry", "Recipe", "apply_geometry", "augment", "recipe_for"]
 
-Recipe = Literal["none", "flips", "full"]
+Recipe = Literal["none", "flips", "full", "light", "robust"]
 
-#: The request's list for 640x480; flips alone at 84x84.
-_CROP_CHANCE, _CROP_SCALE, _CROP_RATIO = 0.7, (0.7, 1.0), (0.9, 1.1)
-_FLIP_CHANCE = 0.5
-_ROTATION_CHANCE, _ROTATION_DEG = 0.5, 15.0
+
+@dataclass(frozen=True)
+class _Warp:
+    """Chances and ranges of a recipe's geometry.
+
+    Attributes:
+        flip_chance: Of mirroring left and right, and of mirroring top and bottom.
+        crop_chance: Of keeping a part of the frame only.
+        crop_scale: Smallest and largest share of the frame's area that is kept.
+        crop_ratio: Narrowest and widest ratio of sides, relative to the frame's own.
+        rotation_chance: Of a rotation.
+        rotation_deg: Largest angle to either side.
+    """
+
+    flip_chance: float = 0.0
+    crop_chance: float = 0.0
+    crop_scale: tuple[float, float] = (1.0, 1.0)
+    crop_ratio: tuple[float, float] = (1.0, 1.0)
+    rotation_chance: float = 0.0
+    rotation_deg: float = 0.0
+
+
+#: flips and full are the request's, for 84x84 and 640x480. light and robust do not mirror: with a
+#: fixed mount the static finger is always on one side, and which one tells it from the moving one.
+_WARPS = {
+    "flips": _Warp(flip_chance=0.5),
+    "full": _Warp(0.5, 0.7, (0.7, 1.0), (0.9, 1.1), 0.5, 15.0),
+    "light": _Warp(0.0, 0.5, (0.88, 1.0), (0.97, 1.03), 0.3, 3.0),
+    "robust": _Warp(0.0, 0.6, (0.75, 1.0), (0.94, 1.06), 0.5, 6.0),
+}
+_APPEARANCES: dict[Recipe, Appearance] = {"light": LIGHT, "robust": ROBUST}
+
+#: The request's colours and blur for 640x480.
 _JITTER, _JITTER_HUE = 0.3, 0.1
 _BLUR_CHANCE, _BLUR_SIGMA, _BLUR_SIDE = 0.3, (0.1, 2.0), 5
 
@@ -51,7 +83,7 @@ class Geometry:
 
 
 def recipe_for(
-    choice: Literal["auto", "none", "flips", "full"], size_hw: tuple[int, int]
+    choice: Literal["auto", "none", "flips", "full", "light", "robust"], size_hw: tuple[int, int]
 ) -> Recipe:
     """Return the recipe that ``--augment`` means at a network input of this size."""
     if choice != "auto":
@@ -65,30 +97,33 @@ def augment(
     *,
     recipe: Recipe,
     rng: np.random.Generator,
+    shadows: Shadows | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return an augmented copy of a frame and its mask; the size stays.
 
     Args:
         image: (H, W, 3) uint8, RGB.
         mask: (H, W) uint8, class ids or 255.
-        recipe: ``none``, ``flips`` (both, 50 % each) or ``full`` (flips, crop, rotation, colour,
-            blur).
-        rng: Source of chance; the same state gives the same result.
+        recipe: ``none``, ``flips`` (both, 50 % each), ``full`` (flips, crop, rotation, colour,
+            blur), ``light`` (small crops, rotations and changes of colour) or ``robust`` (larger
+            ones, and blur, noise, JPEG).
+        rng: Source of chance; the same state gives the same result. Shadows have a branch of their
+            own, so that what else is drawn does not depend on them.
+        shadows: What casts shadows, or None.
 
     Returns:
         The image, (H, W, 3) uint8, and the mask, (H, W) uint8, where pixels from outside the frame
         are black and 255: nobody labelled them, so they must not teach that black is a class.
     """
-    if recipe == "none":
-        return image, mask
-    geometry = _draw_geometry(rng, (mask.shape[0], mask.shape[1]), recipe)
-    image, mask = apply_geometry(image, mask, geometry)
-    if recipe == "flips":
-        return image, mask
-    image = _jitter_colors(image, rng)
-    if rng.random() < _BLUR_CHANCE:
-        sigma = rng.uniform(*_BLUR_SIGMA)
-        image = np.asarray(cv2.GaussianBlur(image, (_BLUR_SIDE, _BLUR_SIDE), sigma), np.uint8)
+    if recipe in _WARPS:
+        geometry = _draw_geometry(rng, (mask.shape[0], mask.shape[1]), _WARPS[recipe])
+        image, mask = apply_geometry(image, mask, geometry)
+    if shadows is not None:
+        image = shadows.cast(image, mask, rng=rng.spawn(1)[0])
+    if recipe in _APPEARANCES:
+        image = _APPEARANCES[recipe].change(image, rng=rng)
+    elif recipe == "full":
+        image = _blur(_jitter_colors(image, rng), rng)
     return image, mask
 
 
@@ -148,27 +183,28 @@ def _affine(*two_rows: float) -> NDArray[np.float64]:
     return np.array([two_rows[:3], two_rows[3:], (0.0, 0.0, 1.0)])
 
 
-def _draw_geometry(rng: np.random.Generator, frame_hw: tuple[int, int], recipe: Recipe) -> Geometry:
-    flip_horizontal, flip_vertical = rng.random(2) < _FLIP_CHANCE
+def _draw_geometry(rng: np.random.Generator, frame_hw: tuple[int, int], warp: _Warp) -> Geometry:
+    flip_horizontal, flip_vertical = rng.random(2) < warp.flip_chance
     crop, angle = (0, 0, *frame_hw), 0.0
-    if recipe == "full":
-        if rng.random() < _CROP_CHANCE:
-            crop = _draw_crop(rng, frame_hw)
-        if rng.random() < _ROTATION_CHANCE:
-            angle = float(rng.uniform(-_ROTATION_DEG, _ROTATION_DEG))
+    if rng.random() < warp.crop_chance:
+        crop = _draw_crop(rng, frame_hw, warp)
+    if rng.random() < warp.rotation_chance:
+        angle = float(rng.uniform(-warp.rotation_deg, warp.rotation_deg))
     return Geometry(crop, bool(flip_horizontal), bool(flip_vertical), angle)
 
 
-def _draw_crop(rng: np.random.Generator, frame_hw: tuple[int, int]) -> tuple[int, int, int, int]:
+def _draw_crop(
+    rng: np.random.Generator, frame_hw: tuple[int, int], warp: _Warp
+) -> tuple[int, int, int, int]:
     """Draw a crop by torchvision's rule, with the ratio taken relative to the frame's own.
 
     A ratio of 0.9-1.1 in pixels would cut near-squares from a 640x480 frame and stretch them by a
     third, which no frame at prediction time is.
     """
     height, width = frame_hw
-    low, high = np.log(_CROP_RATIO)
+    low, high = np.log(warp.crop_ratio)
     for _ in range(10):
-        scale, ratio = rng.uniform(*_CROP_SCALE), math.exp(rng.uniform(low, high))
+        scale, ratio = rng.uniform(*warp.crop_scale), math.exp(rng.uniform(low, high))
         crop_height = round(height * math.sqrt(scale / ratio))
         crop_width = round(width * math.sqrt(scale * ratio))
         if crop_height <= height and crop_width <= width:
@@ -195,3 +231,11 @@ def _jitter_colors(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
         hsv[..., 0] = cv2.LUT(hsv[..., 0], table.astype(np.uint8))
         jittered = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
     return np.asarray(jittered, np.uint8)
+
+
+def _blur(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Blur three frames in ten."""
+    if rng.random() >= _BLUR_CHANCE:
+        return image
+    sigma = rng.uniform(*_BLUR_SIGMA)
+    return np.asarray(cv2.GaussianBlur(image, (_BLUR_SIDE, _BLUR_SIDE), sigma), np.uint8)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +22,9 @@ from torch import Tensor
 
 from wristseg.data.augment import Recipe, augment
 from wristseg.data.frame_store import FrameStore
+from wristseg.data.paste import Paster
 from wristseg.data.progress import for_each
+from wristseg.data.shadows import Shadows
 from wristseg.errors import DataError
 from wristseg.preprocess import PreprocessContract
 
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
 
     from wristseg.data.labels import LabelledDataset
 
-__all__ = ["Batch", "EpochBatches", "FrameKey", "PrefetchLoader", "TrainingFrames", "make_loader"]
+__all__ = [
+    "Batch",
+    "EpochBatches",
+    "FrameKey",
+    "FrameSource",
+    "PrefetchLoader",
+    "TrainingFrames",
+    "make_loader",
+]
 
 #: (epoch, position): what decides how a frame is augmented.
 FrameKey = tuple[int, int]
@@ -43,6 +53,9 @@ Batch = tuple[Tensor, Tensor]
 _CACHE_BYTES = 2 * 1024**3
 
 _BATCHES_AHEAD = 2
+
+#: Keeps what is drawn for pasting apart from the other augmentation, which does not change with it.
+_PASTE = 1
 
 
 class TrainingFrames:
@@ -57,6 +70,7 @@ class TrainingFrames:
         contract: What happens to a frame before the network.
         recipe: Augmentation.
         seed: Seed of the augmentation.
+        shadows: What casts shadows, or None.
         cache_bytes: Most memory for decoded frames.
         cache_folder: Where a file without a name is made for the frames beyond it.
     """
@@ -69,6 +83,7 @@ class TrainingFrames:
         contract: PreprocessContract,
         recipe: Recipe,
         seed: int,
+        shadows: Shadows | None = None,
         cache_bytes: int = _CACHE_BYTES,
         cache_folder: Path | None = None,
     ) -> None:
@@ -78,6 +93,9 @@ class TrainingFrames:
         self._contract = contract
         self._recipe = recipe
         self._seed = seed
+        self._shadows = shadows
+        #: What pastes objects into frames before all else, or None; set once frames are decoded.
+        self.paster: Paster | None = None
         self._store = FrameStore(
             [self._kept_hw(frame.size_hw) for frame in self._frames],
             memory_bytes=cache_bytes,
@@ -95,10 +113,13 @@ class TrainingFrames:
     def __getitem__(self, key: FrameKey) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return image (h, w, 3) and class ids (h, w), uint8, as augmented in that epoch."""
         epoch, position = key
-        image, mask = self._decoded(position)
+        image, mask = self.decoded(position)
         # By (seed, epoch, position): neither workers nor a resumed run change what is drawn.
         rng = np.random.default_rng([self._seed, epoch, position])
-        image, mask = augment(image, mask, recipe=self._recipe, rng=rng)
+        if self.paster is not None:
+            branch = np.random.default_rng([self._seed, epoch, position, _PASTE])
+            image, mask = self.paster.paste(image, mask, rng=branch)
+        image, mask = augment(image, mask, recipe=self._recipe, rng=rng, shadows=self._shadows)
         if self._recipe == "full":
             resize = PreprocessContract(self._contract.size_hw)  # cropped before the augmentation
             image, mask = resize.resize_frame(image), resize.resize_mask(mask)
@@ -126,7 +147,8 @@ class TrainingFrames:
         masks = np.stack([mask for _, mask in frames])
         return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(masks)
 
-    def _decoded(self, position: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def decoded(self, position: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return image and class ids as they are kept, before augmentation; not to write into."""
         kept = self._store.get(position)
         if kept is not None:
             return kept
@@ -144,7 +166,7 @@ class TrainingFrames:
 
     def _fault(self, position: int) -> str | None:
         try:
-            self._decoded(position)
+            self.decoded(position)
         except DataError as error:
             return str(error)
         return None
@@ -211,6 +233,19 @@ class EpochBatches:
         return self.seed is None or not alone
 
 
+class FrameSource(Protocol):
+    """What a loader takes frames from: ``TrainingFrames``, or several of them mixed."""
+
+    def __getitem__(self, key: FrameKey) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return image (h, w, 3) and class ids (h, w), uint8, as augmented in that epoch."""
+
+    def batch(self, keys: Sequence[FrameKey]) -> Batch:
+        """Return the frames of these keys as one batch."""
+
+    def collate(self, frames: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> Batch:
+        """Stack and standardise frames."""
+
+
 class PrefetchLoader:
     """Iterates over an epoch's batches while one thread prepares the next ones.
 
@@ -219,7 +254,7 @@ class PrefetchLoader:
         batches: Which frames make a batch; Lightning finds it as ``batch_sampler``.
     """
 
-    def __init__(self, frames: TrainingFrames, batches: EpochBatches) -> None:
+    def __init__(self, frames: FrameSource, batches: EpochBatches) -> None:
         self._frames = frames
         self.batch_sampler = batches
 
@@ -240,7 +275,7 @@ class PrefetchLoader:
 
 
 def make_loader(
-    frames: TrainingFrames, batches: EpochBatches, *, num_workers: int
+    frames: FrameSource, batches: EpochBatches, *, num_workers: int
 ) -> Iterable[Batch] | DataLoader[Batch]:
     """Return a loader with one thread, or with worker processes where ``num_workers`` asks."""
     if num_workers == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +13,21 @@ from wristseg.classes import IGNORE_INDEX
 from wristseg.configs import TrainConfig
 from wristseg.data.augment import Recipe, recipe_for
 from wristseg.data.check_facts import duplicate_images
-from wristseg.data.frames import TrainingFrames
+from wristseg.data.frames import EpochBatches, FrameSource, TrainingFrames
 from wristseg.data.labels import LabelledDataset, load_labels
+from wristseg.data.mix import MixedBatches, MixedFrames
+from wristseg.data.paste import Paster
+from wristseg.data.shadows import Shadows
 from wristseg.data.split import Split, make_split, neighbours_in_train, read_split
 from wristseg.errors import DataError, UsageError
 from wristseg.preprocess import PreprocessContract
+from wristseg.train.mixed_set import load_mix
 
 __all__ = ["TrainingData", "check_sides", "load_training_data"]
+
+
+#: Gives a mixed frame another draw than the training frame of the same number has.
+_MIX = 0x4D1C
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,8 @@ class TrainingData:
         train: Training frames.
         val: Validation frames.
         neighbours: Validation frames with a neighbour from their recording in training.
+        mix: The second data set, whose frames are mixed into the batches, or None.
+        mixed: Its frames.
     """
 
     dataset: LabelledDataset
@@ -42,6 +53,27 @@ class TrainingData:
     train: TrainingFrames
     val: TrainingFrames
     neighbours: int
+    mix: LabelledDataset | None = None
+    mixed: TrainingFrames | None = None
+
+    @property
+    def source(self) -> FrameSource:
+        """What batches are made from: the training frames, and the mixed ones behind them."""
+        return self.train if self.mixed is None else MixedFrames(self.train, self.mixed)
+
+    def batches(self, config: TrainConfig, *, rank: int = 0, world_size: int = 1) -> EpochBatches:
+        """Return the shuffled batches of ``source``."""
+        shared = {"seed": config.seed, "rank": rank, "world_size": world_size}
+        length, of_mix = len(self.train), config.mixed_per_batch
+        if self.mixed is None:
+            return EpochBatches(length, config.batch_size, **shared)
+        return MixedBatches(
+            length,
+            config.batch_size - of_mix,
+            **shared,
+            mixed_per_batch=of_mix,
+            mixed_length=len(self.mixed),
+        )
 
 
 def load_training_data(
@@ -58,7 +90,8 @@ def load_training_data(
     Raises:
         UsageError: ``--num-classes`` is not the data set's number, or there are more processes
             than validation frames.
-        DataError: Labels or images are bad, or the split is no basis for a training.
+        DataError: Labels or images are bad, the split is no basis for a training, or the data set
+            to mix in does not fit.
     """
     dataset = load_labels(config.dataset(), masks_dir=config.masks_dir)
     if config.num_classes not in {None, len(dataset.classes)}:
@@ -84,31 +117,46 @@ def load_training_data(
         )
     contract = PreprocessContract(config.size_hw, config.crop)
     recipe = recipe_for(config.augment, config.size_hw)
+    shadows = Shadows.on(dataset.classes, config.shadows) if config.shadows > 0.0 else None
+    left_bytes = round(config.cache_gib * 1024**3)
 
-    def side(stems: Sequence[str], recipe: Recipe, *, cache_bytes: int) -> TrainingFrames:
+    def frames_of(
+        dataset: LabelledDataset, stems: Sequence[str], recipe: Recipe, **levers: Any
+    ) -> TrainingFrames:
+        nonlocal left_bytes
         frames = TrainingFrames(
             dataset,
             stems,
             contract=contract,
             recipe=recipe,
-            seed=config.seed,
-            cache_bytes=cache_bytes,
+            cache_bytes=left_bytes,
             cache_folder=_nearest_folder(config.output_dir),
+            **{"seed": config.seed, **levers},
         )
         frames.preload()
+        left_bytes -= frames.memory_bytes
         return frames
 
-    cache_bytes = round(config.cache_gib * 1024**3)
-    train = side(split.train, recipe, cache_bytes=cache_bytes)
-    rest = cache_bytes - train.memory_bytes
+    mix = None if config.mix is None else load_mix(config.mix, dataset, split)
+    train = frames_of(dataset, split.train, recipe, shadows=shadows)
+    val = frames_of(dataset, split.val[rank::world_size], "none")
+    mixed = None
+    if mix is not None:
+        stems = [frame.stem for frame in mix.frames]
+        mixed = frames_of(mix, stems, recipe, shadows=shadows, seed=config.seed ^ _MIX)
+    if config.paste > 0.0:
+        kept = (train.decoded(position) for position in range(len(train)))
+        train.paster = Paster.of_frames(kept, dataset.classes, config.paste)
     return TrainingData(
         dataset=dataset,
         split=split,
         contract=contract,
         recipe=recipe,
         train=train,
-        val=side(split.val[rank::world_size], "none", cache_bytes=rest),
+        val=val,
         neighbours=neighbours_in_train(dataset.frames, split),
+        mix=mix,
+        mixed=mixed,
     )
 
 

@@ -13,7 +13,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from wristseg.train.data import TrainingData, load_training_data
 from wristseg.train.history import History
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.module import EfficientViTSegModule
+from wristseg.train.optimizer import OptimizerPlan, weight_average
 from wristseg.train.outputs import draw_first_batch, finish_run
 from wristseg.train.progress import TrainingProgress
 from wristseg.train.record import build_record, plain_config
@@ -49,7 +50,7 @@ __all__ = ["TrainSummary", "train"]
 _FREE_ON_RESUME = frozenset(
     {
         *("dataset_path", "images", "annotations", "selections", "excluded", "masks_dir"),
-        *("output_dir", "resume", "pretrained", "num_classes", "patience", "num_workers"),
+        *("mix", "output_dir", "resume", "pretrained", "num_classes", "patience", "num_workers"),
         *("accelerator", "devices", "num_nodes", "strategy", "precision"),
         *("cache_gib", "compile"),
     }
@@ -136,6 +137,7 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
     automatic: Literal["16-mixed", "32-true"] = "16-mixed" if uses_cuda else "32-true"
     folder = config.output_dir
     checkpoints = RunCheckpoints(folder)
+    averages = [] if config.ema is None else [weight_average(config.ema)]
     try:
         return pl.Trainer(
             accelerator=config.accelerator,
@@ -146,6 +148,7 @@ def _make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
             sync_batchnorm=uses_cuda,
             max_epochs=config.epochs,
             callbacks=[
+                *averages,
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
                 History(folder / "results.csv"),
                 TrainingProgress(console, checkpoints),
@@ -181,11 +184,13 @@ def _resume_point(config: TrainConfig, console: Console) -> Path:
     before = load_untrusted(path).get("wristseg", {}).get("config")
     if before is None:
         raise UsageError(f"--resume: {path} was not written by wristseg train")
+    # Options that an older version did not know had the effect that their defaults have.
+    before = {field.name: field.default for field in fields(config)} | before
     now = plain_config(config)
     changed = [
-        f"--{name.replace('_', '-')} {now[name]} (the run: {before.get(name)})"
+        f"--{name.replace('_', '-')} {now[name]} (the run: {before[name]})"
         for name in now.keys() - _FREE_ON_RESUME
-        if now[name] != before.get(name)
+        if now[name] != before[name]
     ]
     if changed:
         raise UsageError(
@@ -206,14 +211,20 @@ def _make_module(
         img_height=config.img_height,
         img_width=config.img_width,
         loss_type=config.loss,
+        unlabeled=config.unlabeled,
+        plan=OptimizerPlan(lr_backbone=config.lr_backbone, warmup=config.warmup),
     )
     if resumed is not None:
         said = load_untrusted(resumed)["wristseg"]
-        if said.get("dataset_sha256") != data.dataset.sha256:
-            raise DataError(
-                config.dataset_path,
-                "the data set has changed since the run began; train without --resume",
-            )
+        mix_sha256 = None if data.mix is None else data.mix.sha256
+        for path, before, now in (
+            (config.dataset_path, said.get("dataset_sha256"), data.dataset.sha256),
+            (config.mix, said.get("mix_sha256"), mix_sha256),
+        ):
+            if before != now:
+                raise DataError(
+                    path, "the data set has changed since the run began; train without --resume"
+                )
         source = str(said.get("weights_source"))
     else:
         weights = load_start_weights(
@@ -243,7 +254,7 @@ def _start_folder(config: TrainConfig, data: TrainingData, console: Console) -> 
         "val_with_neighbour_in_train": data.neighbours,
     }
     write_split(folder / "split.json", data.split, origin=origin)
-    draw_first_batch(folder, data, batch_size=config.batch_size, seed=config.seed)
+    draw_first_batch(folder, data, config)
     return archived
 
 
@@ -255,6 +266,7 @@ def _record(config: TrainConfig, data: TrainingData, source: str) -> dict[str, A
         split=data.split,
         dataset_sha256=data.dataset.sha256,
         weights_source=source,
+        mix=data.mix,
     )
 
 
@@ -265,18 +277,12 @@ def _fit(
     data: TrainingData,
     resumed: Path | None,
 ) -> None:
-    batches = EpochBatches(
-        len(data.train),
-        config.batch_size,
-        seed=config.seed,
-        rank=trainer.global_rank,
-        world_size=trainer.world_size,
-    )
+    batches = data.batches(config, rank=trainer.global_rank, world_size=trainer.world_size)
     in_order = EpochBatches(len(data.val), config.batch_size, seed=None)
     try:
         trainer.fit(
             module,
-            make_loader(data.train, batches, num_workers=config.num_workers),
+            make_loader(data.source, batches, num_workers=config.num_workers),
             make_loader(data.val, in_order, num_workers=config.num_workers),
             ckpt_path=resumed,
         )
@@ -326,11 +332,27 @@ def _describe(config: TrainConfig, data: TrainingData, console: Console) -> None
     height, width = config.size_hw
     console.print(
         f"{len(data.split.train)} training and {len(data.split.val)} validation frames, network "
-        f"input {height}x{width} (h x w), loss {config.loss}, augmentation {data.recipe}; "
+        f"input {height}x{width} (h x w), loss {config.loss}, augmentation {data.recipe}"
+        f"{_describe_levers(config, data)}; "
         f"{data.neighbours} validation frames have a neighbour of their recording in training",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _describe_levers(config: TrainConfig, data: TrainingData) -> str:
+    parts = []
+    if config.shadows > 0.0:
+        parts.append(f"shadows on {config.shadows:.0%}")
+    if config.paste > 0.0:
+        cutouts = 0 if data.train.paster is None else len(data.train.paster.cutouts)
+        parts.append(f"{cutouts} cubes to paste into {config.paste:.0%}")
+    if data.mix is not None:
+        parts.append(
+            f"{config.mixed_per_batch} of {config.batch_size} frames a batch from the "
+            f"{len(data.mix.frames)} of {config.mix}"
+        )
+    return "".join(f", {part}" for part in parts)
 
 
 def _is_main() -> bool:

@@ -22,11 +22,9 @@ from wristseg.errors import TrainingError
 from wristseg.metrics import class_iou, confusion_matrix, mean_iou
 from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
+from wristseg.train.optimizer import ETA_MIN, OptimizerPlan
 
 __all__ = ["ETA_MIN", "EfficientViTSegModule"]
-
-#: Learning rate at the end of the cosine.
-ETA_MIN = 1e-6
 
 _PREFIX = "network."
 
@@ -43,8 +41,10 @@ class EfficientViTSegModule(pl.LightningModule):
         weight_decay: Weight decay of AdamW.
         img_height: Height of the network's input, pixels.
         img_width: Width of the network's input, pixels.
-        loss_type: ``iou`` or ``ce``.
+        loss_type: ``iou``, ``ce`` or ``compound``.
         img_size: Side of a square input, as older checkpoints name it; it wins where given.
+        unlabeled: Whether class 0 is learned or ignored.
+        plan: Learning rate by part and epoch.
     """
 
     def __init__(  # noqa: PLR0917 - existing code passes them by position
@@ -54,8 +54,11 @@ class EfficientViTSegModule(pl.LightningModule):
         weight_decay: float = 1e-4,
         img_height: int = 480,
         img_width: int = 640,
-        loss_type: Literal["iou", "ce"] = "iou",
+        loss_type: Literal["iou", "ce", "compound"] = "iou",
         img_size: int | None = None,
+        *,
+        unlabeled: Literal["learn", "ignore"] = "learn",
+        plan: OptimizerPlan | None = None,
     ) -> None:
         super().__init__()
         if img_size is not None:
@@ -71,7 +74,8 @@ class EfficientViTSegModule(pl.LightningModule):
             }
         )
         self.network = SegmentationNetwork(num_classes)
-        self.loss = loss_function(loss_type)
+        self.loss = loss_function(loss_type, unlabeled=unlabeled)
+        self._plan = plan or OptimizerPlan()
         #: Origin of the weights, written into every checkpoint (``train.record``).
         self.record: Mapping[str, Any] | None = None
         #: Pixel counts of the last validation, (C, C) int64, rows are true classes.
@@ -154,18 +158,14 @@ class EfficientViTSegModule(pl.LightningModule):
         }
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return AdamW with a cosine from ``lr`` to ``ETA_MIN`` over the run's epochs."""
-        trained = [weight for weight in self.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(
-            trained,
-            lr=self.hparams["lr"],
-            weight_decay=self.hparams["weight_decay"],
-            fused=True,  # one operation instead of a dozen small ones for each of 125 weights
+        """Return AdamW with a cosine from ``lr`` to ``ETA_MIN`` over the run's epochs.
+
+        The plan may slow the backbone, and put a warm-up before the cosine.
+        """
+        optimizer = self._plan.optimizer(
+            self.network, lr=self.hparams["lr"], weight_decay=self.hparams["weight_decay"]
         )
-        epochs = self.trainer.max_epochs or 1
-        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
-            optimizer, T_max=epochs, eta_min=ETA_MIN
-        )
+        scheduler = self._plan.scheduler(optimizer, epochs=self.trainer.max_epochs or 1)
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

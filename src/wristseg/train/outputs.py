@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from wristseg.artifacts import sha256_of, write_json
-from wristseg.data.frames import EpochBatches
+from wristseg.configs import TrainConfig
 from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.safe_load import load_untrusted
 from wristseg.train.checkpoints import BEST
@@ -20,10 +20,10 @@ from wristseg.train.plots import draw_batch, draw_confusion, draw_curves, draw_p
 __all__ = ["draw_first_batch", "finish_run"]
 
 
-def draw_first_batch(folder: Path, data: TrainingData, *, batch_size: int, seed: int) -> None:
+def draw_first_batch(folder: Path, data: TrainingData, config: TrainConfig) -> None:
     """Draw ``train_batch0.jpg``: the first batch as the network will get it."""
-    keys = next(iter(EpochBatches(len(data.train), batch_size, seed=seed)))
-    frames = [data.train[key] for key in keys]
+    keys = next(iter(data.batches(config)))
+    frames = [data.source[key] for key in keys]
     draw_batch(folder / "train_batch0.jpg", frames, data.dataset.classes)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from wristseg.artifacts import git_commit, versions
 from wristseg.classes import ClassTable
 from wristseg.configs import TrainConfig
+from wristseg.data.labels import LabelledDataset
 from wristseg.data.split import Split
 from wristseg.modeling.checkpoint import FORMAT_VERSION
 from wristseg.preprocess import PreprocessContract
@@ -29,6 +30,7 @@ def build_record(
     split: Split,
     dataset_sha256: str,
     weights_source: str,
+    mix: LabelledDataset | None = None,
 ) -> dict[str, Any]:
     """Return the origin of a run's weights, of plain dicts, lists, numbers and text only.
 
@@ -41,6 +43,7 @@ def build_record(
         weights_source: Start weights: ``imagenet``, ``sim-84 (SHA-256 ...)``, ``none`` or
             ``checkpoint <file name>``.
         dataset_sha256: Hash of labels and images.
+        mix_sha256: The same of the data set that was mixed in; None where none was.
         split: Stems of the training and the validation frames.
         git_commit: Commit of the code, ``-dirty`` where changed; None outside git.
         versions: Versions of wristseg, Python and the libraries.
@@ -65,6 +68,7 @@ def build_record(
         },
         "weights_source": weights_source,
         "dataset_sha256": dataset_sha256,
+        "mix_sha256": None if mix is None else mix.sha256,
         "split": {"train": _texts(split.train), "val": _texts(split.val)},
         "git_commit": git_commit(),
         "versions": versions(),

@@ -1,0 +1,79 @@
+"""Learning rates by part and epoch, and the moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from wristseg.modeling.network import SegmentationNetwork
+from wristseg.train.optimizer import ETA_MIN, OptimizerPlan
+
+
+@pytest.fixture(scope="module")
+def network():
+    return SegmentationNetwork(6)
+
+
+def rates(plan, network, *, lr, epochs):
+    """The rate of each group in each epoch."""
+    optimizer = plan.optimizer(network, lr=lr, weight_decay=0.0)
+    scheduler = plan.scheduler(optimizer, epochs=epochs)
+    seen = []
+    for _ in range(epochs):
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+def cosine(lr, epoch, epochs):
+    return ETA_MIN + (lr - ETA_MIN) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def test_without_levers_there_is_one_group_on_a_cosine(network):
+    seen = [rate for (rate,) in rates(OptimizerPlan(), network, lr=1e-3, epochs=7)]
+    assert seen == pytest.approx([cosine(1e-3, epoch, 7) for epoch in range(7)])
+
+
+def test_warm_up_rises_in_even_steps_and_the_cosine_takes_the_rest(network):
+    seen = [rate for (rate,) in rates(OptimizerPlan(warmup=3), network, lr=4e-3, epochs=10)]
+    assert seen[:4] == pytest.approx([1e-3, 2e-3, 3e-3, 4e-3])
+    assert seen[3:] == pytest.approx([cosine(4e-3, epoch, 7) for epoch in range(7)])
+
+
+def test_the_backbone_keeps_its_share_of_the_rate(network):
+    seen = rates(OptimizerPlan(lr_backbone=0.1, warmup=1), network, lr=1e-2, epochs=4)
+    decoder, backbone = zip(*seen, strict=True)
+    assert decoder == pytest.approx([5e-3, 1e-2, *(cosine(1e-2, e, 3) for e in (1, 2))])
+    assert backbone == pytest.approx([5e-4, 1e-3, *(cosine(1e-3, e, 3) for e in (1, 2))])
+
+
+def test_both_groups_together_hold_every_trained_weight_once(network):
+    optimizer = OptimizerPlan(lr_backbone=0.5).optimizer(network, lr=1.0, weight_decay=0.0)
+    decoder, backbone = (set(map(id, group["params"])) for group in optimizer.param_groups)
+    trained = {id(weight) for weight in network.parameters() if weight.requires_grad}
+    assert backbone == set(map(id, network.backbone.parameters()))
+    assert decoder | backbone == trained
+    assert not decoder & backbone
+
+
+def test_a_scheduler_taken_up_in_the_warm_up_goes_on_as_if_never_stopped(network):
+    plan = OptimizerPlan(warmup=3)
+    whole = rates(plan, network, lr=1e-3, epochs=6)
+    for stop in (1, 2, 3, 4):
+        optimizer = plan.optimizer(network, lr=1e-3, weight_decay=0.0)
+        scheduler = plan.scheduler(optimizer, epochs=6)
+        for _ in range(stop):
+            optimizer.step()
+            scheduler.step()
+        other = plan.optimizer(network, lr=1e-3, weight_decay=0.0)
+        resumed = plan.scheduler(other, epochs=6)
+        other.load_state_dict(optimizer.state_dict())
+        resumed.load_state_dict(scheduler.state_dict())
+        seen = []
+        for _ in range(stop, 6):
+            seen.append([group["lr"] for group in other.param_groups])
+            other.step()
+            resumed.step()
+        assert seen == whole[stop:]
