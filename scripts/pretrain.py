@@ -69,7 +69,8 @@ def main() -> None:
     torch.manual_seed(given.seed)
     sides = [_split(folder, given.val_share) for folder in given.datasets]
     network = SegmentationNetwork(len(sides[0][0].classes)).to(memory_format=torch.channels_last)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(given.ema), use_buffers=True)
+    decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     started = time.monotonic()
     _train(network, average, sides, given)
     figures = {
