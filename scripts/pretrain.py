@@ -139,15 +139,16 @@ def _train(
             for _ in range(scale.steps):
                 images, masks = next(batches)
                 loss = loss_of(network.coarse_logits(images), masks)
-                if not math.isfinite(float(loss)):
-                    raise SystemExit(f"cycle {cycle}: the loss is {float(loss)}")
+                value = float(loss.detach())
+                if not math.isfinite(value):
+                    raise SystemExit(f"cycle {cycle}: the loss is {value}")
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
                 optimizer.step()
                 schedule.step()
                 average.update_parameters(network)
-                sums[scale] += float(loss.detach()) / scale.steps
+                sums[scale] += value / scale.steps
         if cycle % 50 == 0:
             losses = ", ".join(f"{s.size_hw[0]}: {sums[s] / 50:.3f}" for s in SCALES)
             left = (time.monotonic() - began) / cycle * (given.cycles - cycle) / 60
