@@ -326,6 +326,18 @@ def test_a_run_on_all_cpus_leaves_the_callers_thread_free_to_move(cache, checkpo
     assert seen == []
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux places threads so")
+def test_a_caller_that_keeps_to_other_cpus_is_left_there(cache, checkpoint, monkeypatch):
+    segmenter = Segmenter.load(checkpoint, runtime="onnxruntime")
+    seen, backend = [], segmenter._any_backend
+    home = max(os.sched_getaffinity(0))
+    backend._home_cpu = home
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {home + 1})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: seen.append(cpus))
+    segmenter.predict(noisy_frame(32, 48))
+    assert seen == []
+
+
 @pytest.mark.parametrize(
     ("cpus", "threads", "expected"),
     [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +67,15 @@ class OnnxBackend:
 
     def run(self) -> None:
         """Turn ``frame`` into ``ids``."""
-        with _staying_on(self._home_cpu):
+        allowed = os.sched_getaffinity(0) if self._home_cpu is not None else set()
+        if self._home_cpu not in allowed:  # also where the caller keeps to other CPUs
             self._session.run_with_iobinding(self._binding)
+            return
+        try:
+            os.sched_setaffinity(0, {self._home_cpu})
+            self._session.run_with_iobinding(self._binding)
+        finally:
+            os.sched_setaffinity(0, allowed)
 
     def class_ids(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn (N, H, W, 3) uint8 into (N, H, W) uint8 class ids, one frame after another."""
@@ -91,18 +96,3 @@ def _places(threads: int) -> tuple[int | None, str]:
     if threads < 2 or threads != len(cpus):
         return None, ""
     return cpus[0], ";".join(str(cpu + 1) for cpu in cpus[1:])  # it counts from 1
-
-
-@contextlib.contextmanager
-def _staying_on(cpu: int | None) -> Iterator[None]:
-    """Keep the calling thread on a CPU inside the block."""
-    if cpu is None:
-        yield
-        return
-    allowed = os.sched_getaffinity(0)
-    with contextlib.suppress(OSError):  # a container may have lost the CPU meanwhile
-        os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
