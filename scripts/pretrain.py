@@ -71,14 +71,14 @@ def main() -> None:
     network = SegmentationNetwork(len(sides[0][0].classes)).to(memory_format=torch.channels_last)
     decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+    given.output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     _train(network, average, sides, given)
+    _write_checkpoint(given.output / "weights.ckpt", average.module)
     figures = {
         f"{scale.size_hw[1]}x{scale.size_hw[0]}": _validate(average.module, sides, scale.size_hw)
         for scale in SCALES
     }
-    given.output.mkdir(parents=True, exist_ok=True)
-    _write_checkpoint(given.output / "weights.ckpt", average.module)
     made = {
         "commands": [" ".join(["python", *sys.argv])],
         "seeds": {"training": given.seed},

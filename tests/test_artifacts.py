@@ -107,6 +107,35 @@ def test_batch_that_is_stopped_leaves_what_was_there(tmp_path, error):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", b"old")]
 
 
+def test_f17_a_second_ctrl_c_waits_until_the_batch_is_cleaned_up(tmp_path):
+    # In a process of its own: the signals are real.
+    code = (
+        "import signal, sys; from pathlib import Path; from wristseg import artifacts\n"
+        "unlink = Path.unlink\n"
+        "def again(self, **options):\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    unlink(self, **options)\n"
+        "names = [f'{i}.png' for i in range(9)]\n"
+        "try:\n"
+        "    with artifacts.FileBatch(Path(sys.argv[1]), names) as batch:\n"
+        "        for name in names:\n"
+        "            batch.write(name, b'new')\n"
+        "        Path.unlink = again\n"
+        "        raise KeyboardInterrupt\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "interrupted\n", done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_f13_full_disk_is_told_with_the_file_of_the_batch(tmp_path):
     code = (
         "import resource, sys; from pathlib import Path; from wristseg.artifacts import FileBatch\n"

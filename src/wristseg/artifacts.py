@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import wristseg
+from wristseg.interruption import signals_deferred
 
 __all__ = [
     "FileBatch",
@@ -98,8 +99,9 @@ class FileBatch:
                     temporary.replace(path)
                     del self._pending[temporary]
         finally:
-            for temporary in self._pending:
-                temporary.unlink(missing_ok=True)
+            with signals_deferred():  # people press Ctrl-C twice
+                for temporary in self._pending:
+                    temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,7 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +86,39 @@ def test_no_copy_outlives_an_error_here():
     assert len(copies) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(copies[0], 0)
+
+
+def test_where_children_cannot_be_waited_for_everything_is_done_here():
+    previous = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        pids = map_in_copies(lambda _item: os.getpid(), range(100), doing="testing")
+    finally:
+        signal.signal(signal.SIGCHLD, previous)
+    assert set(pids) == {os.getpid()}
+
+
+def test_a_copy_ends_with_the_process_that_made_it():
+    code = (
+        "import os, signal, sys, threading, time\n"
+        "from wristseg.data.forked import map_in_copies\n"
+        "os.sched_getaffinity = lambda _pid: {0, 1}\n"
+        "first = os.getpid()\n"
+        "def work(item):\n"
+        "    if os.getpid() == first:\n"
+        "        time.sleep(60)\n"
+        "    elif item == 50:\n"
+        "        print(os.getpid(), flush=True)\n"
+        "    return bytes(10_000)\n"  # more than a pipe holds
+        "map_in_copies(work, range(100), doing='testing')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        copy = int(process.stdout.readline())
+        process.kill()
+        process.wait(timeout=30)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and Path(f"/proc/{copy}").exists():
+        if "State:\tZ" in Path(f"/proc/{copy}/status").read_text():
+            break  # nobody has asked for its end yet
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{copy}").exists()

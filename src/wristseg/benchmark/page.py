@@ -158,8 +158,8 @@ def _tail_parts(results: Results) -> list[str]:
         return []
     rows = [
         (
-            "matrix product" if found.contestant == found.size else found.contestant,
-            "" if found.contestant == found.size else found.size,
+            "matrix product" if found.size is None else found.contestant,
+            found.size or "",
             f"{_ms(window.median)}",
             f"{_ms(window.p95)}",
             f"{_ms(window.p99)}",

@@ -40,12 +40,12 @@ class Tail:
 
     Attributes:
         contestant: Its name; ``machine`` for a matrix product.
-        size: Network input; ``machine`` there too.
+        size: Network input; None there.
         windows: Seconds per frame of each run.
     """
 
     contestant: str
-    size: str
+    size: str | None
     windows: tuple[Summary, ...]
 
     @property

@@ -33,7 +33,9 @@ def measure_tails(run: Run) -> None:
     found = take_turns(turns, rounds=run.plan.tail_windows, seed=run.seed, done=run.advance)
     for size, answers in found.items():
         windows = tuple(summarize(answer["seconds"]) for answer in answers)
-        run.results.tails.append(Tail(names.get(size, MACHINE), size, windows))
+        known = names.get(size)
+        tail = Tail(MACHINE, None, windows) if known is None else Tail(known, size, windows)
+        run.results.tails.append(tail)
 
 
 def _window(run: Run, contestant: Contestant, size: str) -> dict[str, list[float]]:

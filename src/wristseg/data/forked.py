@@ -9,6 +9,7 @@ Python would need longer for NumPy alone than the work of some hundred frames ta
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pickle
 import signal
@@ -21,12 +22,16 @@ from itertools import pairwise
 from typing import BinaryIO, Generic, TypeVar
 
 from wristseg.data.progress import with_progress
+from wristseg.interruption import signals_deferred
 
 __all__ = ["map_in_copies"]
 
 #: A copy costs about 10 ms: less than this many frames take.
 _LEAST_ITEMS = 40
 _MOST_PROCESSES = 8
+
+#: Number of prctl's setting in <linux/prctl.h>.
+_PR_SET_PDEATHSIG = 1
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -65,6 +70,8 @@ def _num_processes(num_items: int) -> int:
     copies_well = sys.platform.startswith("linux")  # macOS: its libraries do not survive a copy
     if not copies_well or threading.active_count() > 1:
         return 1
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # copies could not be waited for
+        return 1
     wanted = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES, num_items // _LEAST_ITEMS)
     return max(1, wanted)
 
@@ -94,17 +101,21 @@ class _Copy(Generic[ResultT]):
 def _copy(function: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> Iterator[_Copy[ResultT]]:
     """Let a copy of this process work on some items; it ends with the block at the latest."""
     read_end, write_end = os.pipe()
-    pid = _fork()
-    if pid == 0:
-        _work(function, items, write_end)
-    os.close(write_end)
+    parent, pid = os.getpid(), None
     try:
+        with signals_deferred():  # one that came here would find a copy that nobody ends
+            pid = _fork()
+            if pid == 0:
+                os.close(read_end)
+                _work(function, items, write_end, parent=parent)
+            os.close(write_end)
         with open(read_end, "rb") as pipe:
             yield _Copy(pid, pipe)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with signals_deferred():
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)  # ended or not, its number is kept until the next line
+                os.waitpid(pid, 0)
 
 
 def _fork() -> int:
@@ -115,10 +126,13 @@ def _fork() -> int:
         return os.fork()
 
 
-def _work(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], write_end: int) -> None:
+def _work(
+    function: Callable[[ItemT], ResultT], items: Sequence[ItemT], write_end: int, *, parent: int
+) -> None:
     """Do the work of a copy and end it, without anything that this process does at its end."""
     code = 1
     try:
+        _end_with(parent)
         # The terminal sends Ctrl-C to all; what is to be said of it, the first process says.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -127,3 +141,10 @@ def _work(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], write_en
         code = 0
     finally:
         os._exit(code)
+
+
+def _end_with(parent: int) -> None:
+    """Let the system kill this copy when the process that it was copied from ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that
+        os._exit(1)

@@ -6,6 +6,8 @@ written before the whole data set has passed the rules. Called by ``cli.masks`` 
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,22 +106,26 @@ class _DrawnFrame:
 def _draw(dataset: LabelledDataset, output_dir: Path, viz_dir: Path | None) -> list[_DrawnFrame]:
     """Write the mask of every frame, and its overlay on request.
 
-    The masks get their names together at the end, so that a run that is stopped leaves those of
-    the run before it.
+    Masks and overlays get their names together at the end, so that a run that is stopped leaves
+    those of the run before it.
     """
     frames = dataset.frames
     rows_by_size = {hw: png_rows(hw) for hw in {frame.size_hw for frame in frames}}
-    with FileBatch(output_dir, [f"{frame.stem}.png" for frame in frames]) as masks:
+    with (
+        FileBatch(output_dir, [f"{frame.stem}.png" for frame in frames]) as masks,
+        _overlay_batch(viz_dir, frames) as overlays,
+    ):
 
         def draw(frame: LabelledFrame) -> _DrawnFrame:
             assert frame.coco is not None
             runs = frame_runs(frame.coco)
             ids = _paint(runs, dataset.classes)
-            content = _encode(runs, ids[frame.tag], rows_by_size[frame.size_hw], dataset.classes)
+            rows = rows_by_size[frame.size_hw]
+            content = _encode(runs, ids[frame.tag], rows, dataset.classes)
             masks.write(f"{frame.stem}.png", content)
-            if viz_dir is not None:
+            if overlays is not None:
                 mask = runs.to_pixels(ids[frame.tag])
-                _write_overlay(viz_dir / f"{frame.stem}.jpg", dataset, frame, mask)
+                overlays.write(f"{frame.stem}.jpg", _overlay(dataset, frame, mask))
             return _count(runs, ids, frame.tag, dataset.classes)
 
         # No threads: the steps are so short that they would mostly wait for Python's lock.
@@ -168,17 +174,24 @@ def _require_whole_images(dataset: LabelledDataset) -> None:
         raise DataError(dataset.layout.images_dir, [text for text in damages if text is not None])
 
 
-def _write_overlay(
-    path: Path, dataset: LabelledDataset, frame: LabelledFrame, mask: NDArray[np.uint8]
-) -> None:
+def _overlay_batch(
+    viz_dir: Path | None, frames: tuple[LabelledFrame, ...]
+) -> FileBatch | contextlib.nullcontext[None]:
+    if viz_dir is None:
+        return contextlib.nullcontext()
+    return FileBatch(viz_dir, [f"{frame.stem}.jpg" for frame in frames])
+
+
+def _overlay(dataset: LabelledDataset, frame: LabelledFrame, mask: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
-    from wristseg.artifacts import atomic_path
     from wristseg.overlay import blend
 
-    overlay = blend(dataset.image(frame), mask, dataset.classes)
-    with atomic_path(path) as temporary:
-        Image.fromarray(overlay).save(temporary, "JPEG", quality=90)
+    content = io.BytesIO()
+    Image.fromarray(blend(dataset.image(frame), mask, dataset.classes)).save(
+        content, "JPEG", quality=90
+    )
+    return content.getvalue()
 
 
 def _require_own_folders(dataset: LabelledDataset, output_dir: Path, viz_dir: Path | None) -> None:
@@ -196,4 +209,5 @@ def _require_own_folders(dataset: LabelledDataset, output_dir: Path, viz_dir: Pa
 
 def _stale(output_dir: Path, frames: tuple[LabelledFrame, ...]) -> tuple[str, ...]:
     written = {f"{frame.stem}.png" for frame in frames}
-    return tuple(sorted(path.name for path in output_dir.glob("*.png") if path.name not in written))
+    found = {path.name for path in output_dir.glob("*.png") if not path.name.startswith(".")}
+    return tuple(sorted(found - written))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import numpy as np
@@ -75,7 +76,8 @@ class OnnxBackend:
             os.sched_setaffinity(0, {self._home_cpu})
             self._session.run_with_iobinding(self._binding)
         finally:
-            os.sched_setaffinity(0, allowed)
+            with contextlib.suppress(OSError):  # those CPUs may be gone from its container
+                os.sched_setaffinity(0, allowed)
 
     def class_ids(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn (N, H, W, 3) uint8 into (N, H, W) uint8 class ids, one frame after another."""
