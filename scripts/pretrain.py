@@ -2,8 +2,12 @@
 
 ``wristseg train`` fits one size; a robot runs 640x480 or a squeezed 84x84, and weights of one are
 useless at the other (docs/weights.md). So each step here takes a batch of another size, in turns.
+Most is learned in the least time from small frames, so a training in stages begins with them.
 
-  python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights --cycles 2500
+  python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/stage_1 \\
+      --scales 84x84:32:1 --cycles 6000
+  python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights \\
+      --start outputs/stage_1/weights.ckpt --cycles 2500
   python scripts/pack_weights.py outputs/weights/weights.ckpt --made outputs/weights/made.json
 """
 
@@ -17,7 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -56,9 +60,20 @@ class Scale:
     batch_size: int
     steps: int
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``HEIGHTxWIDTH:BATCH:STEPS``."""
+        size, batch_size, steps = text.split(":")
+        height, width = size.split("x")
+        return cls((int(height), int(width)), int(batch_size), int(steps))
+
+
+_WEIGHTS, _MADE = "weights.ckpt", "made.json"
+#: Cycles between two lines of progress, and between two checkpoints of a training under way.
+_TELL, _KEEP = 50, 500
 
 #: About a third of the time each.
-SCALES = (Scale((480, 640), 4, 1), Scale((240, 320), 8, 1), Scale((84, 84), 32, 2))
+_SCALES = ("480x640:4:1", "240x320:8:1", "84x84:32:2")
 
 
 def main() -> None:
@@ -69,25 +84,26 @@ def main() -> None:
     torch.manual_seed(given.seed)
     sides = [_split(folder, given.val_share) for folder in given.datasets]
     network = SegmentationNetwork(len(sides[0][0].classes)).to(memory_format=torch.channels_last)
+    earlier = _start(network, given.start)
     decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     given.output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     _train(network, average, sides, given)
-    _write_checkpoint(given.output / "weights.ckpt", average.module)
+    _write_checkpoint(given.output / _WEIGHTS, average.module)
     figures = {
         f"{scale.size_hw[1]}x{scale.size_hw[0]}": _validate(average.module, sides, scale.size_hw)
-        for scale in SCALES
+        for scale in given.scales
     }
     made = {
-        "commands": [" ".join(["python", *sys.argv])],
+        "commands": [*earlier.get("commands", []), " ".join(["python", *sys.argv])],
         "seeds": {"training": given.seed},
         "commit": git_commit(),
-        "seconds": round(time.monotonic() - started),
+        "seconds": earlier.get("seconds", 0) + round(time.monotonic() - started),
         "train_frames": sum(len(train) for _, train, _ in sides),
         "figures": figures,
     }
-    write_json(given.output / "made.json", made)
+    write_json(given.output / _MADE, made)
     print(json.dumps(made, indent=2))
 
 
@@ -95,7 +111,15 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the weights that ship.")
     parser.add_argument("datasets", type=Path, nargs="+", help="rendered with --exact-masks")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--cycles", type=int, default=2500, help="each one step per scale")
+    parser.add_argument("--start", type=Path, help="weights.ckpt of an earlier stage")
+    parser.add_argument(
+        "--scales",
+        type=Scale.parse,
+        nargs="+",
+        default=[Scale.parse(text) for text in _SCALES],
+        help=f"HEIGHTxWIDTH:BATCH:STEPS of a cycle (default: {' '.join(_SCALES)})",
+    )
+    parser.add_argument("--cycles", type=int, default=2500, help="each the steps of all scales")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--val-share", type=float, default=0.05)
@@ -114,6 +138,15 @@ def _split(folder: Path, val_share: float) -> Side:
     return dataset, stems[:kept], stems[kept:]
 
 
+def _start(network: SegmentationNetwork, checkpoint: Path | None) -> dict[str, Any]:
+    """Load an earlier stage's weights, and return what it wrote down."""
+    if checkpoint is None:
+        return {}
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+    made: dict[str, Any] = json.loads((checkpoint.parent / _MADE).read_text(encoding="utf-8"))
+    return made
+
+
 def _train(
     network: SegmentationNetwork,
     average: AveragedModel,
@@ -126,14 +159,14 @@ def _train(
         weight_decay=0.02,
         fused=True,
     )
-    total = given.cycles * sum(scale.steps for scale in SCALES)
+    total = given.cycles * sum(scale.steps for scale in given.scales)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, given.lr, total_steps=total, pct_start=0.1
     )
     loss_of = loss_function("compound")
-    sources = [(scale, _batches(sides, scale, given.seed)) for scale in SCALES]
+    sources = [(scale, _batches(sides, scale, given.seed)) for scale in given.scales]
     network.train()
-    began, sums = time.monotonic(), dict.fromkeys(SCALES, 0.0)
+    began, sums = time.monotonic(), dict.fromkeys(given.scales, 0.0)
     for cycle in range(1, given.cycles + 1):
         for scale, batches in sources:
             for _ in range(scale.steps):
@@ -149,11 +182,13 @@ def _train(
                 schedule.step()
                 average.update_parameters(network)
                 sums[scale] += value / scale.steps
-        if cycle % 50 == 0:
-            losses = ", ".join(f"{s.size_hw[0]}: {sums[s] / 50:.3f}" for s in SCALES)
+        if cycle % _KEEP == 0:
+            _write_checkpoint(given.output / _WEIGHTS, average.module)
+        if cycle % _TELL == 0:
+            losses = ", ".join(f"{s.size_hw[0]}: {sums[s] / _TELL:.3f}" for s in given.scales)
             left = (time.monotonic() - began) / cycle * (given.cycles - cycle) / 60
             print(f"cycle {cycle}/{given.cycles}  loss {losses}  {left:.0f} min left", flush=True)
-            sums = dict.fromkeys(SCALES, 0.0)
+            sums = dict.fromkeys(given.scales, 0.0)
 
 
 def _batches(sides: Sequence[Side], scale: Scale, seed: int) -> Iterator[Batch]:
