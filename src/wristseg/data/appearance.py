@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LIGHT", "ROBUST", "Appearance"]
+__all__ = ["LIGHT", "ROBUST", "Appearance", "colour_matrix"]
 
 #: Lengths and noise are given for this height; a smaller frame is one that was averaged down.
 _REFERENCE_HEIGHT = 480
@@ -87,7 +87,7 @@ class Appearance:
         levels = np.linspace(0.0, 1.0, 256)[:, None] ** math.exp(gamma) * gains  # (256, 3)
         levels = np.clip(_MIDDLE + contrast * (levels - _MIDDLE), 0.0, 1.0)
         table = np.rint(255 * levels).astype(np.uint8)[None]
-        recoloured = cv2.transform(cv2.LUT(image, table), _colour_matrix(saturation, hue))
+        recoloured = cv2.transform(cv2.LUT(image, table), colour_matrix(saturation, hue))
         return np.asarray(recoloured, np.uint8)
 
 
@@ -113,8 +113,8 @@ ROBUST = Appearance(
 )
 
 
-def _colour_matrix(saturation: float, hue: float) -> NDArray[np.float64]:
-    """Return (3, 3): a turn about the grey axis after a mix with a pixel's grey."""
+def colour_matrix(saturation: float, hue: float) -> NDArray[np.float64]:
+    """Return (3, 3): a turn by ``hue`` radians about the grey axis, after a mix with the grey."""
     cos, sin = math.cos(hue), math.sin(hue) / math.sqrt(3)
     cross = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     turn = cos * np.eye(3) + (1 - cos) / 3 + sin * cross
