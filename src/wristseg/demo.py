@@ -19,7 +19,8 @@ from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
 from wristseg.evaluate.report import ReportText, report_run
 from wristseg.predict.predict import predict
-from wristseg.train.fit import TrainSummary, train
+from wristseg.train.fit import train
+from wristseg.train.summary import TrainSummary
 
 __all__ = ["demo"]
 

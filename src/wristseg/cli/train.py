@@ -11,7 +11,7 @@ from wristseg.configs import TrainConfig
 from wristseg.recipes import RECIPES, recipe_options
 
 if TYPE_CHECKING:
-    from wristseg.train.fit import TrainSummary
+    from wristseg.train.summary import TrainSummary
 
 __all__ = ["main"]
 
