@@ -1,0 +1,56 @@
+"""Options of the commands that gather and label frames; their docstrings are ``--help``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from wristseg.errors import UsageError
+
+__all__ = ["PseudoLabelConfig"]
+
+_Inputs = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
+]
+
+
+@dataclass(frozen=True)
+class PseudoLabelConfig:
+    """Options of ``wristseg pseudo-label``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Unlabelled videos, images, folders of them, or globs in quotes."""
+    checkpoint: Path
+    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    output: Path
+    """Folder for the new data set; it must not exist, be empty, or be given up with --overwrite."""
+    confidence: float = 0.9
+    """Pixels of which the model is less sure than this (0 to 1) are marked to be ignored."""
+    least_share: float = 0.5
+    """Frames are left out if less than this share of their pixels, 0 to 1, gets a class."""
+    every: int = 5
+    """Of a video, take the first frame and every so many after it."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """How frames of videos are stored; images are copied as they are."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        for name in ("confidence", "least_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} {getattr(self, name)}: expected 0 to 1"
+                )
+        if self.every < 1:
+            raise UsageError(f"--every {self.every}: expected 1 or more")
+
+
+def _require_inputs(inputs: tuple[str, ...]) -> None:
+    if not inputs:
+        raise UsageError("no input: give videos, images, folders of them, or globs in quotes")
