@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wristseg.cli.command import limit_spinning, run_command
-from wristseg.errors import PartialResultError
+from wristseg.cli.command import limit_spinning, raise_if_partial, run_command
 from wristseg.labeling.config import PseudoLabelConfig
 
 if TYPE_CHECKING:
@@ -34,9 +33,7 @@ def _run(config: PseudoLabelConfig) -> int:
 
     done = pseudo_label(config)
     _print(done)
-    if done.problems:
-        lines = "".join(f"\n  - {problem}" for problem in done.problems)
-        raise PartialResultError(f"done, but for {len(done.problems)} problems:{lines}")
+    raise_if_partial(done.problems)
     return 0
 
 

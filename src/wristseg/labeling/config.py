@@ -10,11 +10,44 @@ import tyro
 
 from wristseg.errors import UsageError
 
-__all__ = ["PseudoLabelConfig"]
+__all__ = ["FramesConfig", "PseudoLabelConfig"]
 
 _Inputs = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
 ]
+
+
+@dataclass(frozen=True)
+class FramesConfig:
+    """Options of ``wristseg frames``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Videos, folders of them, or globs in quotes."""
+    output: Path
+    """Folder for the frames; it must not exist, be empty, or be given up with --overwrite."""
+    every: int | None = None
+    """Take the first frame and every so many after it."""
+    seconds: float | None = None
+    """Take a frame each time so many seconds have passed; half a second where neither this nor
+    --every nor --pick is given."""
+    pick: int | None = None
+    """Of the frames that --every or --seconds takes (of all, without them), take at most so many,
+    over all videos, that differ most from each other."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """How frames are stored."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        if self.every is not None and self.seconds is not None:
+            raise UsageError("--every and --seconds: frames are taken by one of them, not both")
+        for name in ("every", "pick"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} {value}: expected 1 or more")
+        if self.seconds is not None and not 0.0 < self.seconds < float("inf"):
+            raise UsageError(f"--seconds {self.seconds}: expected above 0")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ over frames.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from wristseg.data.names import frame_stem
 from wristseg.errors import DataError, UsageError
@@ -23,11 +25,22 @@ from wristseg.predict.outputs import distinct_names
 from wristseg.predict.sources import Source, find_sources
 from wristseg.predict.video import VideoReader
 
-__all__ = ["InputFrame", "InputFrames", "Wanted", "every_frames", "frame_name"]
+__all__ = [
+    "InputFrame",
+    "InputFrames",
+    "Wanted",
+    "every_frames",
+    "every_seconds",
+    "frame_name",
+    "store_frame",
+]
 
 #: Says of a video's frame, by its number from 0 and its time in seconds, whether it is wanted. One
 #: is made for each video, so that it may remember.
 Wanted: TypeAlias = Callable[[int, float], bool]
+
+#: Frames are labelled and trained on: at 95 a second compression can hardly be seen.
+_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -55,14 +68,22 @@ class InputFrames:
     Args:
         texts: Paths and globs; a file that is named twice is read once.
         wanted: Makes the choice for one video; see ``Wanted``.
+        videos_only: Pass over images.
 
     Raises:
-        UsageError: A folder or glob holds no image and no video, or a file is neither.
+        UsageError: A folder or glob holds no image and no video, or a file is neither; or there is
+            no video and only those are asked for.
         DataError: A file is not there.
     """
 
-    def __init__(self, texts: Sequence[str], wanted: Callable[[], Wanted]) -> None:
+    def __init__(
+        self, texts: Sequence[str], wanted: Callable[[], Wanted], *, videos_only: bool = False
+    ) -> None:
         found = [source for text in texts for source in find_sources(text, option="input")]
+        if videos_only:
+            found = [source for source in found if source.kind == "video"]
+            if not found:
+                raise UsageError(f"input {', '.join(texts)}: no video; images are frames already")
         by_path = {source.path.resolve(): source for source in found}
         self.sources: list[Source] = list(by_path.values())
         self.problems: list[str] = []
@@ -124,6 +145,27 @@ def every_frames(count: int) -> Wanted:
     return lambda number, _time_s: number % count == 0
 
 
+def every_seconds(seconds: float) -> Wanted:
+    """Want the first frame, and each first one after another ``seconds`` have passed.
+
+    >>> wanted = every_seconds(0.5)
+    >>> [time_s for time_s in (0.0, 0.3, 0.6, 0.9, 1.1, 2.9, 3.0) if wanted(0, time_s)]
+    [0.0, 0.6, 1.1, 2.9, 3.0]
+    """
+    taken = -1
+
+    def wanted(_number: int, time_s: float) -> bool:
+        nonlocal taken
+        # A hair's breadth early is on time: 0.1 + 0.2 is more than 0.3.
+        passed = int(time_s / seconds + 1e-6)
+        if passed <= taken:
+            return False
+        taken = passed
+        return True
+
+    return wanted
+
+
 def frame_name(recording: str, number: int) -> str:
     """Return the stem of a video's frame.
 
@@ -131,6 +173,21 @@ def frame_name(recording: str, number: int) -> str:
     'grasp_frame_0042'
     """
     return f"{recording}_frame_{number:04d}"
+
+
+def store_frame(folder: Path, frame: InputFrame, image_format: str) -> str:
+    """Write a frame's image into a folder, and return the file's name.
+
+    Images are copied byte for byte, by which others find the same image again; frames of videos
+    are encoded as ``jpg`` or ``png``.
+    """
+    if frame.number is None:
+        path = folder / f"{frame.stem}{frame.source.suffix}"
+        shutil.copyfile(frame.source, path)
+        return path.name
+    path = folder / f"{frame.stem}.{image_format}"
+    Image.fromarray(frame.rgb).save(path, quality=_JPEG_QUALITY)  # of no meaning to PNG
+    return path.name
 
 
 def _declared(path: Path) -> int:

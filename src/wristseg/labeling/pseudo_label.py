@@ -8,14 +8,12 @@ per pixel as in FixMatch, https://arxiv.org/abs/2001.07685. Called by ``cli.pseu
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wristseg.artifacts import git_commit, replacing_folder, versions, write_json, write_text
 from wristseg.classes import DEFAULT_CLASSES, IGNORE_INDEX, ClassTable
@@ -25,7 +23,7 @@ from wristseg.errors import DataError
 from wristseg.images import read_image_rgb, read_mask, write_mask
 from wristseg.labeling.config import PseudoLabelConfig
 from wristseg.labeling.folder import require_free_folder
-from wristseg.labeling.inputs import InputFrame, InputFrames, every_frames
+from wristseg.labeling.inputs import InputFrames, every_frames, store_frame
 from wristseg.labeling.probabilities import SureModel, confident_mask
 from wristseg.labeling.sheet import evenly, write_sheet
 from wristseg.model_info import json_values
@@ -37,8 +35,6 @@ __all__ = ["RECORD", "PseudoLabels", "pseudo_label"]
 RECORD = "pseudo_labels.json"
 _MADE = frozenset({RECORD, "dataset.yaml", "images", "masks", "overview.jpg"})
 _SHEET_FRAMES = 12
-#: Frames are trained on again: at 95 a second compression can hardly be seen.
-_JPEG_QUALITY = 95
 
 
 @dataclass
@@ -132,23 +128,9 @@ def _label_all(
         if share < config.least_share or share == 0.0:
             done.left_out[frame.stem] = share
             continue
-        done.images.append(_write_image(folder / "images", frame, config.image_format))
+        done.images.append(store_frame(folder / "images", frame, config.image_format))
         write_mask(folder / "masks" / f"{frame.stem}.png", mask, model.classes)
         done.count(mask)
-
-
-def _write_image(folder: Path, frame: InputFrame, image_format: str) -> str:
-    if frame.number is None:
-        # Copied: its bytes are how training finds the same image in validation.
-        path = folder / f"{frame.stem}{frame.source.suffix}"
-        shutil.copyfile(frame.source, path)
-        return path.name
-    path = folder / f"{frame.stem}.{image_format}"
-    if image_format == "jpg":
-        Image.fromarray(frame.rgb).save(path, "JPEG", quality=_JPEG_QUALITY)
-    else:
-        Image.fromarray(frame.rgb).save(path, "PNG")
-    return path.name
 
 
 def _write_besides(
