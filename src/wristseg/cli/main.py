@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "the whole road on the data set of the repository, with a report",
     "render": "render wrist-camera recordings of an SO-101 with labels",
     "frames": "take frames out of videos, to be labelled",
+    "merge": "join data sets and corrected exports to one",
     "check": "look a data set over before training on it",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",

@@ -10,10 +10,14 @@ import tyro
 
 from wristseg.errors import UsageError
 
-__all__ = ["FramesConfig", "PseudoLabelConfig"]
+__all__ = ["FramesConfig", "MergeConfig", "PseudoLabelConfig"]
 
 _Inputs = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
+]
+
+_Datasets = Annotated[
+    tuple[Path, ...], tyro.conf.arg(metavar="DATASET...", help_behavior_hint="(required)")
 ]
 
 
@@ -48,6 +52,25 @@ class FramesConfig:
                 raise UsageError(f"--{name} {value}: expected 1 or more")
         if self.seconds is not None and not 0.0 < self.seconds < float("inf"):
             raise UsageError(f"--seconds {self.seconds}: expected above 0")
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """Options of ``wristseg merge``."""
+
+    datasets: tyro.conf.Positional[_Datasets]
+    """Folders of COCO data sets and exports, at least two; each layout is found by itself."""
+    output: Path
+    """Folder for the new data set; it must not exist, be empty, or be given up with --overwrite."""
+    prefer: Literal["last"] | None = None
+    """Where two data sets label an image in different ways: take the labels of the one that was
+    given last. Without it, such images are an error that lists them."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        if len({path.resolve() for path in self.datasets}) < 2:
+            raise UsageError("merge: expected at least two different folders of data sets")
 
 
 @dataclass(frozen=True)

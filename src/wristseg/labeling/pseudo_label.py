@@ -146,10 +146,7 @@ def _write_besides(
         tiles.append((picture, f"{image.stem}  {share:.0%} labelled"))
     write_sheet(folder / "overview.jpg", tiles)
     if model.classes != DEFAULT_CLASSES:
-        import yaml  # few data sets need it
-
-        table = yaml.safe_dump(model.classes.to_dict(), sort_keys=False, allow_unicode=True)
-        write_text(folder / "dataset.yaml", table)
+        write_text(folder / "dataset.yaml", model.classes.to_yaml())
     write_json(folder / RECORD, _record(done, model, config))
 
 

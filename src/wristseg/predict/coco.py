@@ -43,14 +43,15 @@ class CocoPredictions:
         for class_id in range(1, len(self._classes)):
             region = np.asarray(mask == class_id, np.uint8)
             if region.any():
+                counts = rle.encode(region)
                 self._annotations.append(
                     {
                         "id": len(self._annotations) + 1,
                         "image_id": image_id,
                         "category_id": class_id,
-                        "segmentation": {"counts": rle.encode(region), "size": [height, width]},
+                        "segmentation": {"counts": counts, "size": [height, width]},
                         "area": int(region.sum()),
-                        "bbox": _bbox_xywh(region),
+                        "bbox": rle.bbox_xywh(counts, (height, width)),
                         "iscrowd": 1,
                     }
                 )
@@ -68,9 +69,3 @@ class CocoPredictions:
             "annotations": self._annotations,
         }
         write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def _bbox_xywh(region: NDArray[np.uint8]) -> list[int]:
-    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
