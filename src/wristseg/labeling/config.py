@@ -10,7 +10,7 @@ import tyro
 
 from wristseg.errors import UsageError
 
-__all__ = ["FramesConfig", "MergeConfig", "PseudoLabelConfig"]
+__all__ = ["FramesConfig", "MergeConfig", "PreannotateConfig", "PseudoLabelConfig"]
 
 _Inputs = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
@@ -105,6 +105,35 @@ class PseudoLabelConfig:
                 )
         if self.every < 1:
             raise UsageError(f"--every {self.every}: expected 1 or more")
+
+
+@dataclass(frozen=True)
+class PreannotateConfig:
+    """Options of ``wristseg preannotate``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Images, folders of them, or globs in quotes."""
+    checkpoint: Path
+    """Model file (.ckpt, .onnx, .xml), or sim, sim-84: the weights that ship in the package."""
+    output: Path
+    """Folder for the files; it must not exist, be empty, or be given up with --overwrite."""
+    format: Literal["coco", "label-studio"] = "coco"
+    """coco: for CVAT, Roboflow and others. label-studio: tasks with predictions."""
+    shape: Literal["polygon", "rle"] = "polygon"
+    """Polygons, one per connected region, or the pixels themselves (brush masks)."""
+    tolerance: float = 1.0
+    """How far polygons may lie from the masks, pixels: fewer corners to drag; 0 is exact."""
+    image_prefix: str = "/data/local-files/?d=images/"
+    """What stands before an image's name in Label Studio's tasks: its storage, or an address."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        if not 0.0 <= self.tolerance <= 100.0:
+            raise UsageError(f"--tolerance {self.tolerance}: expected 0 to 100 pixels")
 
 
 def _require_inputs(inputs: tuple[str, ...]) -> None:
