@@ -10,7 +10,13 @@ import tyro
 
 from wristseg.errors import UsageError
 
-__all__ = ["FramesConfig", "MergeConfig", "PreannotateConfig", "PseudoLabelConfig"]
+__all__ = [
+    "FramesConfig",
+    "MergeConfig",
+    "PreannotateConfig",
+    "PseudoLabelConfig",
+    "SuggestConfig",
+]
 
 _Inputs = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
@@ -134,6 +140,38 @@ class PreannotateConfig:
         _require_inputs(self.inputs)
         if not 0.0 <= self.tolerance <= 100.0:
             raise UsageError(f"--tolerance {self.tolerance}: expected 0 to 100 pixels")
+
+
+@dataclass(frozen=True)
+class SuggestConfig:
+    """Options of ``wristseg suggest``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Unlabelled videos, images, folders of them, or globs in quotes."""
+    checkpoint: Path
+    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    output: Path
+    """Folder for the frames; it must not exist, be empty, or be given up with --overwrite."""
+    labelled: Path | None = None
+    """Data set that is labelled already: frames that look like its frames are not suggested."""
+    count: int = 40
+    """Most frames to suggest."""
+    per_recording: int = 10
+    """Most frames of one recording."""
+    every: int = 5
+    """Of a video, look at the first frame and every so many after it."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """How frames of videos are stored; images are copied as they are."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        for name in ("count", "per_recording", "every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected >= 1")
 
 
 def _require_inputs(inputs: tuple[str, ...]) -> None:
