@@ -13,6 +13,7 @@ from wristseg.artifacts import (
     FileBatch,
     atomic_path,
     git_commit,
+    replacing_folder,
     sha256_of,
     versions,
     write_json,
@@ -28,6 +29,26 @@ def test_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
         raise RuntimeError
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_folder_keeps_the_old_one_and_leaves_no_other(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "old.txt").touch()
+    with contextlib.suppress(RuntimeError), replacing_folder(folder) as temporary:
+        (temporary / "half.txt").touch()
+        raise RuntimeError
+    assert [path.name for path in folder.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_complete_folder_takes_the_place_of_the_old_one(tmp_path):
+    folder = tmp_path / "new" / "out"
+    for name in ("a", "b"):
+        with replacing_folder(folder) as temporary:
+            (temporary / name).touch()
+        assert [path.name for path in folder.iterdir()] == [name]
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_temporary_file_lies_in_the_target_folder_with_the_suffix(tmp_path):

@@ -43,12 +43,13 @@ _MAY_IMPORT = {
     "evaluate": _BASE | {"data", "predict"},
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
+    "labeling": _BASE | {"data", "predict"},
     "benchmark": _BASE | {"modeling"},
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    # The options of render, val and compare lie in synth/config.py and evaluate/config.py.
-    "cli": _BASE | {"demo", "synth", "evaluate"},
+    # Options of some commands lie in synth/config.py, evaluate/config.py and labeling/config.py.
+    "cli": _BASE | {"demo", "synth", "evaluate", "labeling"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -86,6 +86,13 @@ class ClassTable:
             "draw_orders": {tag: list(order) for tag, order in self.draw_orders.items()},
         }
 
+    def to_yaml(self) -> str:
+        """Return the text of a ``dataset.yaml`` with this table."""
+        import yaml  # few data sets need it
+
+        text: str = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        return text
+
     @classmethod
     def from_dict(cls, table: Any, *, where: object = "class table") -> Self:
         """Build a table from plain lists and dicts.

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["compress", "decode", "decompress", "encode", "run_starts"]
+__all__ = ["bbox_xywh", "compress", "decode", "decompress", "encode", "run_starts"]
 
 # A character carries 5 bits. Counts stay below 2**28 (16384 x 16384 pixels), so 6 would do.
 _MAX_CHARS_PER_COUNT = 8
@@ -61,6 +61,23 @@ def decode(counts: Sequence[int], size_hw: tuple[int, int]) -> NDArray[np.uint8]
         raise ValueError(f"counts add up to {int(runs.sum())}, expected {height}*{width}")
     values = (np.arange(runs.size) % 2).astype(np.uint8)
     return np.repeat(values, runs).reshape(width, height).T
+
+
+def bbox_xywh(counts: Sequence[int], size_hw: tuple[int, int]) -> list[int]:
+    """Return left, top, width and height of the pixels that are 1; zeros where none is.
+
+    Raises:
+        ValueError: As ``decode``.
+
+    >>> bbox_xywh([3, 1, 2], (2, 3))
+    [1, 1, 1, 1]
+    """
+    mask = decode(counts, size_hw)
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return [0, 0, 0, 0]
+    left, top = int(columns[0]), int(rows[0])
+    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
 
 
 def compress(counts: Sequence[int]) -> str:

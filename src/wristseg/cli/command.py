@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from wristseg.cli.options import parse_options
-from wristseg.errors import MissingExtraError, WristsegError
+from wristseg.errors import MissingExtraError, PartialResultError, WristsegError
 from wristseg.interruption import Terminated, signals_raise
 
-__all__ = ["limit_spinning", "needs_extra", "run_command"]
+__all__ = ["limit_spinning", "needs_extra", "raise_if_partial", "run_command"]
 
 ConfigT = TypeVar("ConfigT")
 
@@ -83,6 +83,17 @@ def needs_extra(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "a library", extra) from error
+
+
+def raise_if_partial(problems: Sequence[str]) -> None:
+    """End a command whose results are written with exit code 4 if something is missing in them.
+
+    Raises:
+        PartialResultError: There are problems; it lists them.
+    """
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise PartialResultError(f"done, but for {len(problems)} problems:{lines}")
 
 
 def limit_spinning() -> None:

@@ -14,10 +14,13 @@ import wristseg
 
 __all__ = ["COMMANDS", "main"]
 
-#: Command to what it does, in the order of the data flow. The module is ``wristseg.cli.<command>``.
+#: Command to what it does, in the order of the data flow. The module is ``wristseg.cli.<command>``,
+#: with ``_`` for ``-``.
 COMMANDS = {
     "demo": "the whole road on the data set of the repository, with a report",
     "render": "render wrist-camera recordings of an SO-101 with labels",
+    "frames": "take frames out of videos, to be labelled",
+    "merge": "join data sets and corrected exports to one",
     "check": "look a data set over before training on it",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
@@ -25,6 +28,9 @@ COMMANDS = {
     "compare": "compare two models on the same frames: is the difference more than noise?",
     "export": "write one file for ONNX Runtime or OpenVINO, checked against the checkpoint",
     "predict": "predict masks for images, folders and videos",
+    "suggest": "tell which frames to label next",
+    "preannotate": "write a model's masks for annotation tools, to be corrected there",
+    "pseudo-label": "label frames with a model, where it is sure, to train on them",
     "benchmark": "time it beside the plain script and other networks",
     "info": "tell what a model file is and where it comes from",
 }
@@ -43,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command not in COMMANDS:
         print(f"wristseg: no command {command!r}; see wristseg --help", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"wristseg.cli.{command}")
+    module = importlib.import_module(f"wristseg.cli.{command.replace('-', '_')}")
     code: int = module.main(rest)
     return code
 
@@ -56,7 +62,7 @@ def _help() -> str:
         "  wristseg predict --checkpoint outputs/efficientvit_seg/best.ckpt --input video.mp4",
         "",
         "commands:",
-        *(f"  {name:<11}{summary}" for name, summary in COMMANDS.items()),
+        *(f"  {name:<13}{summary}" for name, summary in COMMANDS.items()),
         "",
         "wristseg COMMAND --help shows a command's options; --version the version.",
     ]

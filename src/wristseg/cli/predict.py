@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wristseg.cli.command import run_command
+from wristseg.cli.command import raise_if_partial, run_command
 from wristseg.configs import PredictConfig
-from wristseg.errors import PartialResultError
 
 if TYPE_CHECKING:
     from wristseg.predict.predict import PredictSummary
@@ -35,9 +34,7 @@ def _run(config: PredictConfig) -> int:
 
     summary = predict(config)
     _print(summary)
-    if summary.problems:
-        lines = "".join(f"\n  - {problem}" for problem in summary.problems)
-        raise PartialResultError(f"done, but for {len(summary.problems)} problems:{lines}")
+    raise_if_partial(summary.problems)
     return 0
 
 

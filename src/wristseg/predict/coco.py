@@ -1,15 +1,16 @@
 """Predictions as a COCO file that annotation tools import.
 
-One annotation per frame and class, as the run lengths of its pixels, uncompressed and with
-``iscrowd`` 1: the form in which CVAT itself exports brush masks and reads them back. Class 0
-(unlabelled) has no category, since nothing was drawn there.
+As run lengths: one annotation per frame and class, uncompressed and with ``iscrowd`` 1, the form in
+which CVAT itself exports brush masks and reads them back. As polygons: one per connected region.
+Class 0 (unlabelled) has no category, since nothing was drawn there. Called by ``predict`` and by
+``labeling.preannotate``.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from wristseg import rle
 from wristseg.artifacts import write_text
 from wristseg.classes import ClassTable
+from wristseg.predict.polygons import outlines
 
 __all__ = ["CocoPredictions"]
 
@@ -26,10 +28,20 @@ class CocoPredictions:
 
     Args:
         classes: Class table of the masks; a category's id is its class id.
+        shape: ``rle`` or ``polygon``.
+        tolerance_px: How far a polygon may lie from the pixels' borders; 0 keeps every pixel.
     """
 
-    def __init__(self, classes: ClassTable) -> None:
+    def __init__(
+        self,
+        classes: ClassTable,
+        *,
+        shape: Literal["rle", "polygon"] = "rle",
+        tolerance_px: float = 0.0,
+    ) -> None:
         self._classes = classes
+        self._shape = shape
+        self._tolerance_px = tolerance_px
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
@@ -42,18 +54,33 @@ class CocoPredictions:
         )
         for class_id in range(1, len(self._classes)):
             region = np.asarray(mask == class_id, np.uint8)
-            if region.any():
-                self._annotations.append(
-                    {
-                        "id": len(self._annotations) + 1,
-                        "image_id": image_id,
-                        "category_id": class_id,
-                        "segmentation": {"counts": rle.encode(region), "size": [height, width]},
-                        "area": int(region.sum()),
-                        "bbox": _bbox_xywh(region),
-                        "iscrowd": 1,
-                    }
-                )
+            for outlined in self._outlined(region):
+                numbers = {"id": len(self._annotations) + 1, "image_id": image_id}
+                self._annotations.append({**numbers, "category_id": class_id, **outlined})
+
+    def _outlined(self, region: NDArray[np.uint8]) -> list[dict[str, Any]]:
+        """Return what COCO says of each piece of a class: outline, area, box."""
+        if self._shape == "polygon":
+            return [
+                {
+                    "segmentation": [outline.points_xy.ravel().tolist()],
+                    "area": outline.pixels,
+                    "bbox": list(outline.bbox_xywh),
+                    "iscrowd": 0,
+                }
+                for outline in outlines(region, tolerance_px=self._tolerance_px)
+            ]
+        if not region.any():
+            return []
+        counts, size_hw = rle.encode(region), (region.shape[0], region.shape[1])
+        return [
+            {
+                "segmentation": {"counts": counts, "size": list(size_hw)},
+                "area": int(region.sum()),
+                "bbox": rle.bbox_xywh(counts, size_hw),
+                "iscrowd": 1,
+            }
+        ]
 
     def write(self, path: Path, *, description: str) -> None:
         """Write the file atomically; ``description`` says where it comes from."""
@@ -68,9 +95,3 @@ class CocoPredictions:
             "annotations": self._annotations,
         }
         write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def _bbox_xywh(region: NDArray[np.uint8]) -> list[int]:
-    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]

@@ -15,7 +15,7 @@ from wristseg.errors import DataError, UsageError
 from wristseg.images import IMAGE_SUFFIXES
 from wristseg.predict.sources import VIDEO_SUFFIXES, Source
 
-__all__ = ["DEFAULT_FOLDER", "OutputPlan", "Outputs", "plan_outputs"]
+__all__ = ["DEFAULT_FOLDER", "OutputPlan", "Outputs", "distinct_names", "plan_outputs"]
 
 DEFAULT_FOLDER = Path("outputs/predictions")
 
@@ -106,12 +106,12 @@ def _plan_folder(sources: Sequence[Source], folder: Path) -> OutputPlan:
             folder / f"{name}_overlay{_OVERLAY_SUFFIXES[source.kind][0]}",
             folder / f"{name}_mask{_MASK_SUFFIX[source.kind]}",
         )
-        for name, source in zip(_distinct_names(sources), sources, strict=True)
+        for name, source in zip(distinct_names(sources), sources, strict=True)
     )
     return OutputPlan(folder, items, single_file=False)
 
 
-def _distinct_names(sources: Sequence[Source]) -> list[str]:
+def distinct_names(sources: Sequence[Source]) -> list[str]:
     """Name each source by its stem, or by more where an earlier one has that name."""
     taken: set[str] = set()
     names = []

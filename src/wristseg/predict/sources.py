@@ -1,6 +1,6 @@
 """Finds what to predict: an image, a video, a folder of them, or a glob.
 
-In: the text of ``--input``. Out: images and videos in sorted order, told apart by suffix.
+In: the text of an option. Out: images and videos in sorted order, told apart by suffix.
 """
 
 from __future__ import annotations
@@ -31,28 +31,32 @@ class Source:
     kind: Literal["image", "video"]
 
 
-def find_sources(text: str) -> list[Source]:
-    """Return the images and videos that ``--input`` names, sorted by path.
+def find_sources(text: str, *, option: str = "--input") -> list[Source]:
+    """Return the images and videos that an option's text names, sorted by path.
 
     A path that exists is taken as it is, even with ``*`` or ``[`` in its name. In a folder (not in
     those below it) and in a glob, files that are neither images nor videos are passed over.
+
+    Args:
+        text: A path or a glob.
+        option: What the text was given as, for messages.
 
     Raises:
         DataError: The path of a single file does not exist.
         UsageError: A folder or glob holds no image and no video, or the file is neither.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
-        raise UsageError(f"--input {text}: is an address; download it and give its path")
+        raise UsageError(f"{option} {text}: is an address; download it and give its path")
     path = Path(text).expanduser()
     if path.is_dir():
-        return _found(path.iterdir(), f"--input {text}: no image or video in this folder")
+        return _found(path.iterdir(), f"{option} {text}: no image or video in this folder")
     if path.exists():
-        return _found([path], f"--input {text}: is neither an image nor a video")
+        return _found([path], f"{option} {text}: is neither an image nor a video")
     if not glob.has_magic(text):
         raise DataError(text, "no such file or folder")
     # Path.glob takes no absolute pattern.
     matches = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
-    return _found(matches, f"--input {text}: no image or video matches")
+    return _found(matches, f"{option} {text}: no image or video matches")
 
 
 def _found(paths: Iterable[Path], otherwise: str) -> list[Source]:

@@ -7,14 +7,11 @@ killed run leaves nothing that looks like a data set. Called by ``cli.render``.
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from wristseg.artifacts import replacing_folder
 from wristseg.errors import UsageError
 from wristseg.synth.config import ClipName, RenderConfig
 from wristseg.synth.extra import require_sim
@@ -66,7 +63,7 @@ def render(config: RenderConfig) -> RenderSummary:
     require_sim()
     from wristseg.synth.production import produce_clips, produce_dataset
 
-    with _replacing(config.output) as folder:
+    with replacing_folder(config.output) as folder:
         plans = produce_clips(config, folder) if config.clips else produce_dataset(config, folder)
         _refuse_full_folder(config)  # another run may have ended there meanwhile
     files = [path for path in config.output.rglob("*") if path.is_file()]
@@ -102,21 +99,3 @@ def _foreign_files(config: RenderConfig) -> list[str]:
         return sorted(names - _CLIP_NAMES)
     rendered = "origin.json" in names  # without it, it may be a data set labelled by hand
     return sorted(names - _DATASET_NAMES) if rendered else sorted(names)
-
-
-@contextmanager
-def _replacing(output: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``output``; on success it takes the latter's place."""
-    output = output.absolute()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    retired = output.with_name(f".{output.name}.{os.getpid()}.old")
-    temporary.mkdir()
-    try:
-        yield temporary
-        if output.exists():
-            output.rename(retired)
-        temporary.rename(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(retired, ignore_errors=True)

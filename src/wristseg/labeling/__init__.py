@@ -1,0 +1,1 @@
+"""What to label next, and labels that a model makes. Rests on ``data`` and ``predict``."""

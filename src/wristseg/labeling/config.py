@@ -1,0 +1,179 @@
+"""Options of the commands that gather and label frames; their docstrings are ``--help``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from wristseg.errors import UsageError
+
+__all__ = [
+    "FramesConfig",
+    "MergeConfig",
+    "PreannotateConfig",
+    "PseudoLabelConfig",
+    "SuggestConfig",
+]
+
+_Inputs = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
+]
+
+_Datasets = Annotated[
+    tuple[Path, ...], tyro.conf.arg(metavar="DATASET...", help_behavior_hint="(required)")
+]
+
+
+@dataclass(frozen=True)
+class FramesConfig:
+    """Options of ``wristseg frames``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Videos, folders of them, or globs in quotes."""
+    output: Path
+    """Folder for the frames; it must not exist, be empty, or be given up with --overwrite."""
+    every: int | None = None
+    """Take the first frame and every so many after it."""
+    seconds: float | None = None
+    """Take a frame each time so many seconds have passed; half a second where neither this nor
+    --every nor --pick is given."""
+    pick: int | None = None
+    """Of the frames that --every or --seconds takes (of all, without them), take at most so many,
+    over all videos, that differ most from each other."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """How frames are stored."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        if self.every is not None and self.seconds is not None:
+            raise UsageError("--every and --seconds: frames are taken by one of them, not both")
+        for name in ("every", "pick"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} {value}: expected 1 or more")
+        if self.seconds is not None and not 0.0 < self.seconds < float("inf"):
+            raise UsageError(f"--seconds {self.seconds}: expected above 0")
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """Options of ``wristseg merge``."""
+
+    datasets: tyro.conf.Positional[_Datasets]
+    """Folders of COCO data sets and exports, at least two; each layout is found by itself."""
+    output: Path
+    """Folder for the new data set; it must not exist, be empty, or be given up with --overwrite."""
+    prefer: Literal["last"] | None = None
+    """Where two data sets label an image in different ways: take the labels of the one that was
+    given last. Without it, such images are an error that lists them."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        if len({path.resolve() for path in self.datasets}) < 2:
+            raise UsageError("merge: expected at least two different folders of data sets")
+
+
+@dataclass(frozen=True)
+class PseudoLabelConfig:
+    """Options of ``wristseg pseudo-label``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Unlabelled videos, images, folders of them, or globs in quotes."""
+    checkpoint: Path
+    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    output: Path
+    """Folder for the new data set; it must not exist, be empty, or be given up with --overwrite."""
+    confidence: float = 0.9
+    """Pixels of which the model is less sure than this (0 to 1) are marked to be ignored."""
+    least_share: float = 0.5
+    """Frames are left out if less than this share of their pixels, 0 to 1, gets a class."""
+    every: int = 5
+    """Of a video, take the first frame and every so many after it."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """How frames of videos are stored; images are copied as they are."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        for name in ("confidence", "least_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} {getattr(self, name)}: expected 0 to 1"
+                )
+        if self.every < 1:
+            raise UsageError(f"--every {self.every}: expected 1 or more")
+
+
+@dataclass(frozen=True)
+class PreannotateConfig:
+    """Options of ``wristseg preannotate``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Images, folders of them, or globs in quotes."""
+    checkpoint: Path
+    """Model file (.ckpt, .onnx, .xml), or sim, sim-84: the weights that ship in the package."""
+    output: Path
+    """Folder for the files; it must not exist, be empty, or be given up with --overwrite."""
+    format: Literal["coco", "label-studio"] = "coco"
+    """coco: for CVAT, Roboflow and others. label-studio: tasks with predictions."""
+    shape: Literal["polygon", "rle"] = "polygon"
+    """Polygons, one per connected region, or the pixels themselves (brush masks)."""
+    tolerance: float = 1.0
+    """How far polygons may lie from the masks, pixels: fewer corners to drag; 0 is exact."""
+    image_prefix: str = "/data/local-files/?d=images/"
+    """What stands before an image's name in Label Studio's tasks: its storage, or an address."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        if not 0.0 <= self.tolerance <= 100.0:
+            raise UsageError(f"--tolerance {self.tolerance}: expected 0 to 100 pixels")
+
+
+@dataclass(frozen=True)
+class SuggestConfig:
+    """Options of ``wristseg suggest``."""
+
+    inputs: tyro.conf.Positional[_Inputs]
+    """Unlabelled videos, images, folders of them, or globs in quotes."""
+    checkpoint: Path
+    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    output: Path
+    """Folder for the frames; it must not exist, be empty, or be given up with --overwrite."""
+    labelled: Path | None = None
+    """Data set that is labelled already: frames that look like its frames are not suggested."""
+    count: int = 40
+    """Most frames to suggest."""
+    per_recording: int = 10
+    """Most frames of one recording."""
+    every: int = 5
+    """Of a video, look at the first frame and every so many after it."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """How frames of videos are stored; images are copied as they are."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+    overwrite: bool = False
+    """Replace what an earlier run left in the output folder."""
+
+    def __post_init__(self) -> None:
+        _require_inputs(self.inputs)
+        for name in ("count", "per_recording", "every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected >= 1")
+
+
+def _require_inputs(inputs: tuple[str, ...]) -> None:
+    if not inputs:
+        raise UsageError("no input: give videos, images, folders of them, or globs in quotes")
