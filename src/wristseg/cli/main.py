@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "the whole road on the data set of the repository, with a report",
     "render": "render wrist-camera recordings of an SO-101 with labels",
     "check": "look a data set over before training on it",
+    "review": "look through a data set in the browser and mark frames",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
     "val": "measure a model on labelled frames and on clips",
