@@ -147,6 +147,7 @@ class _Answers:
 
     def state(self, request: Request) -> Response:  # noqa: ARG002
         """Return what the page starts with."""
+        self._review.scan.make_way()
         table = self._review.table
         classes = zip(table.classes.names, table.classes.colors_rgb, strict=True)
         frames = [
@@ -262,6 +263,7 @@ class _Answers:
         return await _in_thread(answer)
 
     def _number(self, request: Request) -> int:
+        self._review.scan.make_way()
         number: int = request.path_params["number"]
         if number >= len(self._review.table):
             raise HTTPException(404, "no such frame")

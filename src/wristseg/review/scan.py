@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from wristseg.review.model import Agreement, agreement
 from wristseg.review.pictures import Pictures
 
 __all__ = ["Finding", "Scan"]
+
+#: Seconds without a request for a picture after which the scan goes on, and the longest it waits.
+_QUIET_S, _PATIENCE_S = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Scan:
         self._pictures = pictures
         self._found: list[Finding] = []
         self._stopped = threading.Event()
+        self._asked_at = 0.0
         self._thread = threading.Thread(target=self._run, name="review-scan", daemon=True)
 
     def start(self) -> None:
@@ -62,6 +67,10 @@ class Scan:
         if self._thread.is_alive():
             self._thread.join()
 
+    def make_way(self) -> None:
+        """Stand back for a moment: somebody waits for a picture."""
+        self._asked_at = time.monotonic()
+
     def found_since(self, position: int) -> Sequence[Finding]:
         """Return what was found after the first ``position`` findings."""
         return self._found[position:]
@@ -70,9 +79,19 @@ class Scan:
         if sys.platform == "linux":
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # Linux: this thread
         for number in range(len(self._table)):
+            self._wait_for_quiet()
             if self._stopped.is_set():
                 return
             self._found.append(self._look(number))
+
+    def _wait_for_quiet(self) -> None:
+        # The scan never stands still: a page that asks without end only slows it down.
+        latest = time.monotonic() + _PATIENCE_S
+        while not self._stopped.is_set():
+            left = min(self._asked_at + _QUIET_S, latest) - time.monotonic()
+            if left <= 0:
+                return
+            self._stopped.wait(left)
 
     def _look(self, number: int) -> Finding:
         fault = self._table.image_fault(number)

@@ -151,6 +151,7 @@ def _listening(config: ReviewConfig) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((config.host, config.port))
+            listener.listen()  # a browser that is quicker than the server waits
         except OSError as error:
             raise UsageError(
                 f"{config.host} port {config.port}: {error.strerror}; give another --port, or 0"

@@ -55,6 +55,7 @@ export class Edits extends EventTarget {
         const answer = await postJson(path, { ...body, version: this.#store.version });
         this.#queue.shift();
         this.#store.version = answer.version;
+        this.#store.onDisk = answer;
         if (this.#queue.length === 0) this.#store.takeMarks(answer);
         resolve(answer);
       } catch (error) {
@@ -77,8 +78,8 @@ export class Edits extends EventTarget {
     this.#tell(text, true);
     const marks = isStale
       ? error.body.marks
-      : await getJson("/api/state").then((state) => state.marks, () => null);
-    if (marks !== null) this.#store.takeMarks(marks);
+      : await getJson("/api/state").then((state) => state.marks, () => this.#store.onDisk);
+    this.#store.takeMarks(marks);
     return isStale ? "shown anew" : "not saved";
   }
 

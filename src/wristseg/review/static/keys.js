@@ -26,7 +26,7 @@ export class Keys {
   }
 
   #pressed(event) {
-    const { target } = event;
+    const target = event.target instanceof Element ? event.target : document.body;
     if (event.isComposing || document.querySelector("dialog[open]")) return;
     // Controls keep the keys that work them.
     if (target.matches("select, input[type=range]") && /^(Arrow|Home|End|Page| )/.test(event.key)) return;

@@ -29,7 +29,9 @@ export class Store extends EventTarget {
     this.relist();
   }
 
+  /** Marks as the server has them on disk. */
   takeMarks(marks) {
+    this.onDisk = marks;
     this.version = marks.version;
     this.grasp = new Set(marks.grasp);
     this.excluded = new Set(marks.excluded);
