@@ -148,6 +148,8 @@ def test_filters_choose_frames_and_a_filter_without_any_says_so(opened):
     opened.wait("#none:visible")
     opened.page.click("[data-filter=all]")
     assert opened.page.locator(".tile").count() == 6
+    opened.press("Enter")  # a clicked button does not keep the keys
+    opened.wait("#stage[data-shown]")
 
 
 def test_a_selection_is_marked_at_once_and_undone_at_once(opened, coco_dataset):

@@ -91,6 +91,10 @@ class Page {
     for (const [id, run] of Object.entries(clicks)) at(id).addEventListener("click", run);
     at("sort").addEventListener("change", () => this.choose({ sort: at("sort").value }));
     at("opacity").addEventListener("input", () => this.setOpacity(Number(at("opacity").value)));
+    // After a click the keys are for the frames again; whoever works by Tab stays where they are.
+    at("bar").addEventListener("click", ({ target, detail }) => {
+      if (detail > 0 && target.closest("button") !== null && !at("help").open) this.focusFrames();
+    });
     window.addEventListener("pagehide", () => this.sendLooked({ keepalive: true }));
     window.addEventListener("beforeunload", (event) => {
       if (edits.pending > 0) event.preventDefault();
@@ -190,12 +194,14 @@ class Page {
     if (mode === "grid") {
       this.grid.layOut();
       this.grid.scrollToCursor();
-      at("grid").focus({ preventScroll: true });
-    } else {
-      at("stage").focus({ preventScroll: true });
     }
+    this.focusFrames();
     this.refreshCursor();
     this.remember();
+  }
+
+  focusFrames() {
+    at(this.mode === "grid" ? "grid" : "stage").focus({ preventScroll: true });
   }
 
   setView(view) {

@@ -1,6 +1,6 @@
 // Thumbnails of all listed frames; only those in sight are in the page.
 
-const MIN_TILE_PX = 168;
+const MIN_TILE_PX = 190;
 const CAPTION_PX = 26;
 const SPARE_ROWS = 2;
 

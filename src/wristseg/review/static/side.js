@@ -33,7 +33,7 @@ function fitLines(store, number) {
   const tag = store.tag(number);
   if (fits[tag] === undefined) return [];
   const [iou, worst] = fits[tag];
-  const least = worst === null ? "" : `, least ${store.classes[worst].name}`;
+  const least = worst === null ? "" : `, lowest for ${store.classes[worst].name}`;
   const lines = [["p", "", `model and label agree: IoU ${percent(iou)}${least}`]];
   for (const [other, [otherIou]] of Object.entries(fits)) {
     if (otherIou > iou + 0.002) lines.push(["p", "hint", `order ${other} would fit better: ${percent(otherIou)}`]);
