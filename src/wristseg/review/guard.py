@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-__all__ = ["Access", "Guard", "Refusal"]
+__all__ = ["OPENING_PATH", "Access", "Guard", "Refusal"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -60,12 +60,14 @@ class Access:
         address: Address that the server listens on.
         token: Opens the page, once it stands in the address that was printed.
         session: What the cookie holds from then on.
+        used_once: Tokens that open the page a single time.
     """
 
     port: int
     address: str = "127.0.0.1"
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    used_once: set[str] = field(default_factory=set, repr=False)
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -78,9 +80,23 @@ class Access:
         """The cookie's name; cookies know no ports, so two servers need two names."""
         return f"wristseg_review_{self.port}"
 
+    def url(self, token: str) -> str:
+        """Return the address that opens the page with a token."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}{OPENING_PATH}?token={token}"
+
+    def token_for_once(self) -> str:
+        """Return a token for a command line, which every user of this machine can read."""
+        token = secrets.token_urlsafe(32)
+        self.used_once.add(token)
+        return token
+
     def opens(self, token: str) -> bool:
-        """Tell whether this is the token of the printed address."""
-        return _equal(token, self.token)
+        """Tell whether a token opens the page: the printed one, or one for once."""
+        once = next((known for known in self.used_once if _equal(token, known)), None)
+        if once is not None:
+            self.used_once.discard(once)
+        return once is not None or _equal(token, self.token)
 
     def refuse(
         self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]

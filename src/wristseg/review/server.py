@@ -26,7 +26,7 @@ from wristseg.errors import UsageError
 from wristseg.review.app import Review, build_app
 from wristseg.review.connections import BoundedProtocol
 from wristseg.review.frames import FrameTable, require_writable
-from wristseg.review.guard import OPENING_PATH, Access
+from wristseg.review.guard import Access
 from wristseg.review.looked import LookedAt
 from wristseg.review.marks import MarkStore
 from wristseg.review.model import Model
@@ -59,10 +59,9 @@ def serve_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> i
     with open_review(config, model, cache=cache) as review, _listening(config) as listener:
         access = Access(listener.getsockname()[1], config.host)
         server = make_server(review, access)
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        url = f"http://{host}:{access.port}{OPENING_PATH}?token={access.token}"
-        _announce(review, config, url)
-        if not config.no_open:
+        _announce(review, config, access.url(access.token))
+        if not config.no_open and _has_screen():
+            url = access.url(access.token_for_once())
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         review.scan.start()
         server.run(sockets=[listener])
@@ -190,6 +189,12 @@ def _is_alive(process: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
+
+
+def _has_screen() -> bool:
+    # Without one, Python would start a text browser in the terminal that Ctrl-C is meant for.
+    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return named or sys.platform == "darwin"
 
 
 def _announce(review: Review, config: ReviewConfig, url: str) -> None:
