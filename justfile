@@ -26,9 +26,9 @@ types:
 test *args:
     {{ run }} pytest {{ args }}
 
-# The tests that the quick run leaves out: slow ones and those that render.
+# The tests that the quick run leaves out: slow ones, those that render, those in a browser.
 test-marked *args:
-    {{ run }} pytest -m "slow or sim" {{ args }}
+    {{ run }} pytest -m "slow or sim or browser" {{ args }}
 
 # README's file map, links and command help agree with the code.
 docs-check:

@@ -21,6 +21,7 @@ __all__ = [
     "FileBatch",
     "atomic_path",
     "git_commit",
+    "json_text",
     "replacing_folder",
     "sha256_of",
     "versions",
@@ -139,8 +140,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented, keys in the given order; NaN and infinity are refused."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write JSON atomically, as ``json_text`` lays it out."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return JSON, indented, keys in the given order; NaN and infinity are refused."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def sha256_of(path: Path) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "InfoConfig",
     "MasksConfig",
     "PredictConfig",
+    "ReviewConfig",
     "TrainConfig",
 ]
 
@@ -92,6 +93,55 @@ class CheckConfig:
     """Seed of the train/validation split whose leaks are looked for."""
     split_by: Literal["frame", "recording"] = "frame"
     """How that split is drawn, as in wristseg train."""
+
+    def dataset(self) -> DatasetPaths:
+        """Return the part that says where the data set lies."""
+        return DatasetPaths(
+            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+        )
+
+
+@dataclass(frozen=True)
+class ReviewConfig:
+    """Options of ``wristseg review``."""
+
+    dataset_path: Annotated[Path, POSITIONAL]
+    """Folder of the data set."""
+    checkpoint: Path | None = None
+    """Model whose masks are laid beside the labels (best.ckpt, an export, or sim, sim-84)."""
+    port: int = 0
+    """Port to listen on; 0 for any that is free."""
+    no_open: bool = False
+    """Only print the page's address, and open no browser."""
+    selections: Path | None = None
+    """Grasp marks; <dataset-path>/selections.json where not given, made with the first mark."""
+    excluded: Path | None = None
+    """Frames to leave out; <dataset-path>/excluded.json where not given, made likewise."""
+    annotations: Path | None = None
+    """COCO file, where the layout is none of the known ones; needs --images."""
+    images: Path | None = None
+    """Image folder that belongs to --annotations."""
+    host: str = "127.0.0.1"
+    """Address to listen on; any but 127.0.0.1 needs --allow-remote."""
+    allow_remote: bool = False
+    """Let other machines reach the page, at the address of --host."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"--port {self.port}: expected 0 to 65535")
+        if self.host != "127.0.0.1" and not self.allow_remote:
+            raise UsageError(
+                f"--host {self.host}: other machines could reach it; add --allow-remote"
+            )
+        import ipaddress  # no other command needs it
+
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError as error:
+            raise UsageError(f"--host {self.host}: expected an IP address") from error
+        if address.is_unspecified:
+            # The page's address is checked with each request, so it has to be known.
+            raise UsageError(f"--host {self.host}: give one address of this machine")
 
     def dataset(self) -> DatasetPaths:
         """Return the part that says where the data set lies."""

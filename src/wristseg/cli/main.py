@@ -22,6 +22,7 @@ COMMANDS = {
     "frames": "take frames out of videos, to be labelled",
     "merge": "join data sets and corrected exports to one",
     "check": "look a data set over before training on it",
+    "review": "look through a data set in the browser and mark frames",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
     "val": "measure a model on labelled frames and on clips",

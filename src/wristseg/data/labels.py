@@ -7,7 +7,7 @@ see the same frames and the same pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,15 @@ from wristseg.data.ready_masks import find_masks
 from wristseg.errors import DataError
 from wristseg.images import image_size_hw
 
-__all__ = ["LabelledDataset", "LabelledFrame", "examine_labels", "load_labels"]
+__all__ = [
+    "Candidate",
+    "Candidates",
+    "LabelledDataset",
+    "LabelledFrame",
+    "examine_labels",
+    "load_labels",
+    "read_candidates",
+]
 
 #: Of a long list of file names the first few say which kind they are.
 _NAMES_SHOWN = 5
@@ -70,14 +78,9 @@ def examine_labels(
         UsageError: A named folder or file is not there.
         DataError: No known layout, or no readable class table.
     """
-    layout = find_layout(paths)
-    classes = ClassTable.of_dataset(paths.dataset_path)
-    if masks_dir is None and layout.kind == "masks":
-        masks_dir = paths.dataset_path / "masks"
-    if masks_dir is not None:
-        candidates, problems = _from_masks(layout, masks_dir, classes)
-    else:
-        candidates, problems = _from_coco(layout, classes)
+    read = read_candidates(paths, masks_dir=masks_dir)
+    layout, classes, candidates = read.layout, read.classes, read.candidates
+    problems = list(read.problems)
     marks = _Marks(
         _read_marks(read_selections, layout.selections, problems),
         _read_marks(read_excluded, layout.excluded, problems),
@@ -102,9 +105,37 @@ def examine_labels(
     return dataset, problems
 
 
+def read_candidates(paths: DatasetPaths, *, masks_dir: Path | None = None) -> Candidates:
+    """Read the images of a data set and their labels, whatever is marked.
+
+    Raises:
+        UsageError: A named folder or file is not there.
+        DataError: No known layout, or no readable class table.
+    """
+    layout = find_layout(paths)
+    classes = ClassTable.of_dataset(paths.dataset_path)
+    if masks_dir is None and layout.kind == "masks":
+        masks_dir = paths.dataset_path / "masks"
+    if masks_dir is not None:
+        candidates, problems = _from_masks(layout, masks_dir, classes)
+    else:
+        candidates, problems = _from_coco(layout, classes)
+    return Candidates(layout, classes, tuple(candidates), tuple(problems))
+
+
 @dataclass(frozen=True)
-class _Candidate:
-    """An image of the data set before marks are applied."""
+class Candidate:
+    """An image of the data set before marks are applied.
+
+    Attributes:
+        stem: Name without folders and suffix.
+        source: The stem that it had before an annotation tool renamed it.
+        image_path: The image file; it may be missing, which is a problem then.
+        size_hw: Height and width of its labels, in pixels.
+        labelled: Whether anybody labelled it.
+        coco: Its outlines, where the labels are COCO's.
+        mask_path: Its ready-made mask, where the labels are PNG files.
+    """
 
     stem: str
     source: str
@@ -116,16 +147,26 @@ class _Candidate:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """All images of a data set, in its order, and what is wrong with it."""
+
+    layout: Layout
+    classes: ClassTable
+    candidates: tuple[Candidate, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
 class _Marks:
     """Stems marked as grasp and as excluded; a frame may be marked under its source's name."""
 
     grasp: frozenset[str]
     excluded: frozenset[str]
 
-    def excludes(self, candidate: _Candidate) -> bool:
+    def excludes(self, candidate: Candidate) -> bool:
         return bool({candidate.stem, candidate.source} & self.excluded)
 
-    def frame(self, candidate: _Candidate) -> LabelledFrame:
+    def frame(self, candidate: Candidate) -> LabelledFrame:
         grasp = bool({candidate.stem, candidate.source} & self.grasp)
         return LabelledFrame(
             stem=candidate.stem,
@@ -137,7 +178,7 @@ class _Marks:
             mask_path=candidate.mask_path,
         )
 
-    def unmatched(self, candidates: list[_Candidate]) -> list[Problem]:
+    def unmatched(self, candidates: Sequence[Candidate]) -> list[Problem]:
         known = {name for c in candidates for name in (c.stem, c.source)}
         return [
             Problem(
@@ -161,14 +202,14 @@ def _read_marks(
         return frozenset()
 
 
-def _from_coco(layout: Layout, classes: ClassTable) -> tuple[list[_Candidate], list[Problem]]:
+def _from_coco(layout: Layout, classes: ClassTable) -> tuple[list[Candidate], list[Problem]]:
     assert layout.annotations is not None
     try:
         coco, problems = examine_coco(layout.annotations, layout.images_dir, classes)
     except DataError as error:
         return [], [Problem(text) for text in error.problems]
     candidates = [
-        _Candidate(
+        Candidate(
             stem=frame.stem,
             source=frame.source,
             image_path=frame.path,
@@ -195,10 +236,10 @@ def _unlisted_images(listed: list[Path]) -> list[Problem]:
 
 def _from_masks(
     layout: Layout, masks_dir: Path, classes: ClassTable
-) -> tuple[list[_Candidate], list[Problem]]:
+) -> tuple[list[Candidate], list[Problem]]:
     found, problems = find_masks(layout.images_dir, masks_dir, classes)
     candidates = [
-        _Candidate(
+        Candidate(
             stem=pair.stem,
             source=pair.source,
             image_path=pair.image_path,

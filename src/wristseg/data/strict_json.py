@@ -12,7 +12,7 @@ from typing import Any
 
 from wristseg.errors import DataError
 
-__all__ = ["MAX_BYTES", "read_json", "show"]
+__all__ = ["MAX_BYTES", "parse_json", "read_bytes", "read_json", "show"]
 
 #: Larger files are refused before they are read; 5,000 frames with outlines are about 50 MB.
 MAX_BYTES = 256 * 2**20
@@ -29,6 +29,15 @@ def read_json(path: Path) -> tuple[Any, list[str]]:
     Raises:
         DataError: Not a regular file, too large, nested too deeply, or not JSON.
     """
+    return parse_json(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a regular file of at most ``MAX_BYTES``.
+
+    Raises:
+        DataError: Not a regular file, too large, or not readable.
+    """
     try:
         status = path.stat()
         # Opening a FIFO would wait for a writer for ever.
@@ -36,16 +45,22 @@ def read_json(path: Path) -> tuple[Any, list[str]]:
             raise DataError(path, "not a regular file")
         if status.st_size > MAX_BYTES:
             raise DataError(path, f"{status.st_size} bytes, expected at most {MAX_BYTES}")
-        # Windows tools put a byte order mark in front.
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"not UTF-8 text: {error.reason} at byte {error.start}") from error
+        return path.read_bytes()
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from error
+
+
+def parse_json(path: object, content: bytes) -> tuple[Any, list[str]]:
+    """Parse JSON that came from ``path``; see ``read_json``."""
+    try:
+        # Windows tools put a byte order mark in front.
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"not UTF-8 text: {error.reason} at byte {error.start}") from error
     return _parse(path, text)
 
 
-def _parse(path: Path, text: str) -> tuple[Any, list[str]]:
+def _parse(path: object, text: str) -> tuple[Any, list[str]]:
     tokens: list[str] = []
 
     def not_a_number(token: str) -> float:

@@ -1,0 +1,109 @@
+"""`wristseg review`: what stops it before it serves anything, and with which exit code."""
+
+from __future__ import annotations
+
+import builtins
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.review.process import review_process
+from wristseg.benchmark.random_weights import write_random_checkpoint
+from wristseg.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("WRISTSEG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["nowhere"], 2, "nowhere: no such folder"),
+        ([], 2, "Required options"),
+        (["DATASET", "--port", "70000"], 2, "expected 0 to 65535"),
+        (["DATASET", "--host", "0.0.0.0"], 2, "--allow-remote"),
+        (["DATASET", "--checkpoint", "nowhere.ckpt"], 3, "nowhere.ckpt"),
+        (["EMPTY"], 3, "no COCO export found"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_line(coco_dataset, tmp_path, capsys, options, code, said):
+    (tmp_path / "empty").mkdir()
+    places = {"DATASET": str(coco_dataset), "EMPTY": str(tmp_path / "empty")}
+    try:
+        found = main(["review", *(places.get(option, option) for option in options)])
+    except SystemExit as error:
+        found = error.code
+    assert found == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_said(coco_dataset, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["review", str(coco_dataset), "--no-open", "--port", str(port)]) == 2
+    assert "another --port" in capsys.readouterr().err
+
+
+def test_a_missing_server_library_names_the_extra(coco_dataset, capsys, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.partition(".")[0] in {"uvicorn", "starlette"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *args, **kwargs)
+
+    for name in [name for name in sys.modules if name.startswith("wristseg.review")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert main(["review", str(coco_dataset)]) == 2
+    assert "wristseg[review]" in capsys.readouterr().err
+
+
+def test_it_serves_on_the_loopback_alone_with_a_models_masks(coco_dataset, tmp_path):
+    checkpoint = tmp_path / "best.ckpt"
+    write_random_checkpoint(checkpoint, (84, 84))
+    with review_process(coco_dataset, tmp_path / "cache", "--checkpoint", checkpoint) as review:
+        client = review.client()
+        assert client.get("/api/state").json["model"] == str(checkpoint)
+        assert client.get("/api/frames/0/model").status == 200
+        listening = _listening(review.process.pid)
+        assert listening == {f"127.0.0.1:{review.port}"}
+        assert review.end(signal.SIGINT) == 130
+        assert "interrupted" in review.said
+
+
+def test_the_printed_address_opens_the_page(coco_dataset, tmp_path):
+    with review_process(coco_dataset, tmp_path / "cache") as review:
+        connection = http.client.HTTPConnection("127.0.0.1", review.port, timeout=10)
+        connection.request("GET", review.url.partition(str(review.port))[2])
+        assert connection.getresponse().status == 303
+        connection.close()
+
+
+def _listening(process):
+    """Addresses on which a process listens, from /proc."""
+    sockets = set()
+    for entry in os.scandir(f"/proc/{process}/fd"):
+        link = str(Path(entry.path).readlink())
+        if link.startswith("socket:["):
+            sockets.add(link[8:-1])
+    found = set()
+    for name in ("tcp", "tcp6"):
+        table = subprocess.run(
+            ["cat", f"/proc/{process}/net/{name}"], capture_output=True, text=True, check=True
+        ).stdout
+        for line in table.splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                host, port = fields[1].split(":")
+                octets = bytes.fromhex(host)[::-1]
+                found.add(f"{'.'.join(map(str, octets))}:{int(port, 16)}")
+    return found

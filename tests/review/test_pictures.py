@@ -1,0 +1,217 @@
+"""What the page shows: pictures, class ids, thumbnails, what the scan finds, what was looked at."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.datasets import coco_file, edit_coco, make_coco_dataset
+from tests.review.serving import marks_on_disk, plain_model, serving, wait_until
+from wristseg.classes import DEFAULT_CLASSES, ClassTable
+from wristseg.configs import DatasetPaths, MasksConfig, ReviewConfig
+from wristseg.data.labels import load_labels
+from wristseg.data.masks import generate_masks
+from wristseg.errors import DataError, UsageError
+from wristseg.review.cache import FileCache
+from wristseg.review.looked import LookedAt
+from wristseg.review.model import Agreement, Model, agreement
+from wristseg.review.server import open_review
+
+
+def ids(answer, size_hw=(48, 64)):
+    assert answer.headers["content-encoding"] == "gzip"
+    return np.frombuffer(gzip.decompress(answer.body), np.uint8).reshape(size_hw)
+
+
+def test_class_ids_are_those_that_training_sees_in_each_order(client, coco_dataset):
+    dataset = load_labels(DatasetPaths(coco_dataset))
+    names = [frame["name"] for frame in client.get("/api/state").json["frames"]]
+    for frame in dataset.frames:
+        number = names.index(frame.image_path.name)
+        found = ids(client.get(f"/api/frames/{number}/labels/{frame.tag}"))
+        assert np.array_equal(found, dataset.mask(frame))
+    default, grasp = (ids(client.get(f"/api/frames/0/labels/{t}")) for t in ("default", "grasp"))
+    assert not np.array_equal(default, grasp)
+
+
+def test_frames_are_sorted_by_recording_and_excluded_ones_are_there(tmp_path, cache):
+    dataset = make_coco_dataset(tmp_path / "d", excluded=(2,), unlabelled=(3,))
+    with serving(dataset, cache) as client:
+        state = client.get("/api/state").json
+    recordings = [frame["recording"] for frame in state["frames"]]
+    assert recordings == sorted(recordings)
+    assert len(state["frames"]) == 6
+    names = [frame["name"] for frame in state["frames"]]
+    assert state["marks"]["excluded"] == [names.index("demo0_frame_0002.jpg")]
+    assert [f["name"] for f in state["frames"] if not f["labelled"]] == ["demo1_frame_0003.jpg"]
+
+
+def test_picture_and_thumbnail_are_jpegs_of_their_size(client):
+    picture = client.get("/api/frames/0/image")
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(picture.body)).size == (64, 48)
+    plain = client.get("/api/frames/0/thumbnail").body
+    assert Image.open(io.BytesIO(plain)).size == (320, 240)
+    assert client.get("/api/frames/0/thumbnail?labels=grasp").body != plain
+
+
+def test_scan_finds_damage_orders_and_disagreement(tmp_path, cache):
+    dataset = make_coco_dataset(tmp_path / "d", frames=4)
+    images = sorted((dataset / "images/default").iterdir())
+    images[0].write_bytes(images[0].read_bytes()[:200])
+    Image.new("RGB", (30, 30)).save(images[1])
+    images[3].unlink()
+    with serving(dataset, cache, model=plain_model(2), scan=True) as client:
+        names = [frame["name"] for frame in client.get("/api/state").json["frames"]]
+        news = f"/api/news?version=1&found={0}"
+        wait_until(lambda: len(client.get(news).json["findings"]) == 4)
+        found = {names[f["frame"]]: f for f in client.get(news).json["findings"]}
+        model = client.get(f"/api/frames/{names.index(images[2].name)}/model")
+        assert set(np.unique(ids(model))) == {2}
+    assert "damaged" in found[images[0].name]["fault"]
+    assert "30x30" in found[images[1].name]["fault"]
+    assert "no such file" in found[images[3].name]["fault"]
+    whole = found[images[2].name]
+    assert whole["fault"] is None
+    assert whole["differs"] is True
+    iou, worst = whole["fits"]["default"]
+    assert (0 < iou < 0.3, worst in {1, 3, 4, 5}) == (True, True)
+    assert found[images[0].name]["fits"] == {}
+
+
+def test_agreement_counts_labelled_pixels_alone():
+    label = np.array([[0, 255, 1, 1], [2, 2, 2, 2]], np.uint8)
+    assert agreement(label, label, num_classes=3) == Agreement(1.0, 1)
+    mask = np.array([[1, 1, 1, 0], [2, 2, 2, 2]], np.uint8)
+    assert agreement(label, mask, num_classes=3) == Agreement(0.75, 1)
+    assert agreement(np.zeros((2, 2), np.uint8), label[:, :2], num_classes=3) == (
+        Agreement(1.0, None)
+    )
+
+
+def test_a_model_of_other_classes_is_refused(coco_dataset, cache):
+    table = {**DEFAULT_CLASSES.to_dict()}
+    table["names"] = [*table["names"][:3], "mug", *table["names"][4:]]
+    table["draw_orders"] = {
+        tag: ["mug" if name == "cube" else name for name in order]
+        for tag, order in table["draw_orders"].items()
+    }
+    other = Model("m.ckpt", "x", ClassTable.from_dict(table), lambda frame: frame[..., 0])
+    config = ReviewConfig(coco_dataset)
+    said = r"m\.ckpt predicts .*mug.*the data set has .*cube"
+    with pytest.raises(UsageError, match=said), open_review(config, other, cache=cache):
+        pass
+
+
+def test_problems_of_labels_stand_at_their_frame_and_the_rest_at_the_data_set(tmp_path, cache):
+    dataset = make_coco_dataset(tmp_path / "d", frames=2)
+
+    def spoil(table):
+        table["annotations"][0]["segmentation"] = [[1, 2, 3]]
+        table["images"].append({"id": "x", "file_name": "a.jpg", "width": 1, "height": 1})
+
+    edit_coco(dataset, spoil)
+    with serving(dataset, cache) as client:
+        state = client.get("/api/state").json
+    assert [bool(frame["problems"]) for frame in state["frames"]] == [True, False]
+    assert any("id" in text for text in state["problems"])
+
+
+def test_ready_made_masks_are_shown_and_not_drawn_again(tmp_path, cache):
+    dataset = make_coco_dataset(tmp_path / "d", unlabelled=(3,))
+    generate_masks(MasksConfig(dataset))
+    coco_file(dataset).unlink()
+    with serving(dataset, cache) as client:
+        state = client.get("/api/state").json
+        assert (len(state["frames"]), state["can_redraw"]) == (6, False)
+        assert ids(client.get("/api/frames/0/labels/default")).max() == 5
+        number = [frame["labelled"] for frame in state["frames"]].index(False)
+        assert ids(client.get(f"/api/frames/{number}/labels/default")).max() == 0
+        assert client.post("/api/masks", {}).status == 409
+
+
+def test_masks_are_drawn_again_with_the_marks_that_were_made(client, coco_dataset):
+    assert client.mark(0, excluded=True).status == 200
+    assert client.post("/api/masks", {}).json["state"] == "running"
+
+    def state():
+        return client.get("/api/news?version=1&found=0").json["redraw"]
+
+    wait_until(lambda: state()["state"] != "running", seconds=60)
+    assert state()["state"] == "done", state()
+    assert "5 masks in" in state()["text"]
+    assert len(list((coco_dataset / "masks").glob("*.png"))) == 5
+
+
+def test_what_was_looked_at_is_there_after_a_restart_and_not_in_the_data_set(coco_dataset, cache):
+    before = marks_on_disk(coco_dataset), sorted(p.name for p in coco_dataset.iterdir())
+    with serving(coco_dataset, cache) as client:
+        assert client.post("/api/looked", {"frames": [1, 4, 1]}).status == 200
+        assert client.post("/api/looked", {"frames": [6]}).status == 400
+    with serving(coco_dataset, cache) as client:
+        assert client.get("/api/state").json["looked"] == [1, 4]
+    assert before == (marks_on_disk(coco_dataset), sorted(p.name for p in coco_dataset.iterdir()))
+
+
+def test_a_damaged_memory_of_what_was_looked_at_is_empty(tmp_path):
+    path = tmp_path / "looked_at.json"
+    path.write_text('{"looked')
+    looked = LookedAt(path, ["a", "b"])
+    assert looked.numbers() == []
+    looked.add([1])
+    assert json.loads(path.read_text()) == {"looked_at": ["b"]}
+
+
+def test_cache_stays_below_its_bound_and_drops_what_was_unused_longest(tmp_path):
+    cache = FileCache(tmp_path / "c", max_bytes=1000)
+    for key in range(12):
+        cache.get_or_make(str(key), lambda: b"x" * 100)
+        os.utime(cache._path(str(key)), ns=(key, key))
+    assert sum(path.stat().st_size for path in (tmp_path / "c").iterdir()) <= 1000
+    assert (cache.has("0"), cache.has("11")) == (False, True)
+    assert cache.get_or_make("11", lambda: b"new") == b"x" * 100
+
+
+def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path):
+    (tmp_path / "file").write_text("")
+    cache = FileCache(tmp_path / "file" / "c", max_bytes=1000)
+    assert cache.get_or_make("a", lambda: b"made") == b"made"
+    assert cache.get_or_make("a", lambda: b"again") == b"again"
+
+
+def test_a_second_review_of_the_same_marks_is_refused(coco_dataset, cache):
+    config = ReviewConfig(coco_dataset)
+    said = "open in another wristseg review"
+    with (
+        open_review(config, None, cache=cache),
+        pytest.raises(UsageError, match=said),
+        open_review(config, None, cache=cache),
+    ):
+        pass
+    with open_review(config, None, cache=cache):
+        pass
+
+
+def test_half_written_marks_of_a_killed_review_are_swept(coco_dataset, cache):
+    dead, own = coco_dataset / ".selections.4194300.tmp.json", coco_dataset / ".other.1.tmp.json"
+    alive = coco_dataset / f".excluded.{os.getpid()}.tmp.json"
+    for path in (dead, own, alive):
+        path.write_text("{")
+    with open_review(ReviewConfig(coco_dataset), None, cache=cache):
+        assert [path.exists() for path in (dead, own, alive)] == [False, True, True]
+
+
+def test_marks_that_are_broken_stop_the_start(coco_dataset, cache):
+    (coco_dataset / "excluded.json").write_text('{"marks": [')
+    config = ReviewConfig(coco_dataset)
+    with (
+        pytest.raises(DataError, match=r"excluded\.json"),
+        open_review(config, None, cache=cache),
+    ):
+        pass
