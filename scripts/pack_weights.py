@@ -16,27 +16,32 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(
-    checkpoint: Path,
+    checkpoints: tuple[Path, ...],
     /,
     *,
     made: Path,
     names: tuple[str, ...] = tuple(SHIPPED_MODELS),
     output: Path = ROOT / "src" / "wristseg" / "weights",
 ) -> int:
-    """Pack a checkpoint; returns the exit code.
+    """Pack checkpoints; returns the exit code.
 
     Args:
-        checkpoint: Model to ship.
-        made: JSON that says how it was made: commands, seeds and figures; more may follow.
-        names: Sizes that these weights serve. Run again with other names for a second set.
+        checkpoints: Models to ship, one per name, or one for all names.
+        made: JSON that says how they were made: commands, seeds and figures; more may follow.
+        names: Models that they become.
         output: Folder to write into.
     """
+    if len(checkpoints) not in {1, len(names)}:
+        print(f"{len(checkpoints)} checkpoints for {', '.join(names)}", file=sys.stderr)
+        return 2
+    if len(checkpoints) == 1:
+        checkpoints *= len(names)
     try:
         said = json.loads(made.read_text(encoding="utf-8"))
         if not isinstance(said, dict):
             print(f"{made}: expected an object with commands, seeds and figures", file=sys.stderr)
             return 2
-        paths = pack(checkpoint, output, names=names, made=said)
+        paths = pack(dict(zip(names, checkpoints, strict=True)), output, made=said)
     except (OSError, ValueError, WristsegError) as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, WristsegError) else 2

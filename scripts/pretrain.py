@@ -8,7 +8,8 @@ Most is learned in the least time from small frames, so a training in stages beg
       --scales 84x84:32:1 --cycles 6000
   python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights \\
       --start outputs/stage_1/weights.ckpt --cycles 2500
-  python scripts/pack_weights.py outputs/weights/weights.ckpt --made outputs/weights/made.json
+  python scripts/pack_weights.py outputs/weights/weights_480x640.ckpt \\
+      outputs/weights/weights_84x84.ckpt --made outputs/weights/made.json
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Scale:
 
 
 #: Keeps these draws apart from the augmentation's, which takes (seed, epoch, position).
-_VARIED = 2
+_VARIED, _SETTLE = 2, 3
+_SETTLE_STEPS = 60
 _MIRROR_CHANCE, _RECOLOUR_CHANCE = 0.5, 0.5
 
 _WEIGHTS, _MADE = "weights.ckpt", "made.json"
@@ -85,7 +87,7 @@ _SCALES = ("480x640:4:1", "240x320:8:1", "84x84:32:2")
 
 
 def main() -> None:
-    """Train and write ``weights.ckpt`` and ``made.json``."""
+    """Train; write ``weights.ckpt``, one checkpoint for each size, and ``made.json``."""
     given = _parse()
     keep_freed_memory()
     cv2.setNumThreads(1)
@@ -97,12 +99,17 @@ def main() -> None:
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     given.output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    _train(network, average, sides, given)
-    _write_checkpoint(given.output / _WEIGHTS, average.module)
-    figures = {
-        f"{scale.size_hw[1]}x{scale.size_hw[0]}": _validate(average.module, sides, scale.size_hw)
-        for scale in given.scales
-    }
+    if given.cycles > 0:
+        _train(network, average, sides, given)
+    trained = average.module
+    assert isinstance(trained, SegmentationNetwork)
+    _write_checkpoint(given.output / _WEIGHTS, trained)
+    figures = {}
+    for scale in given.scales:
+        _settle(trained, sides, scale)
+        name = f"{scale.size_hw[0]}x{scale.size_hw[1]}"
+        _write_checkpoint(given.output / f"weights_{name}.ckpt", trained, scale.size_hw)
+        figures[f"{name} (h x w)"] = _validate(trained, sides, scale.size_hw)
     made = {
         "commands": [*earlier.get("commands", []), " ".join(["python", *sys.argv])],
         "seeds": {"training": given.seed},
@@ -127,7 +134,12 @@ def _parse() -> argparse.Namespace:
         default=[Scale.parse(text) for text in _SCALES],
         help=f"HEIGHTxWIDTH:BATCH:STEPS of a cycle (default: {' '.join(_SCALES)})",
     )
-    parser.add_argument("--cycles", type=int, default=2500, help="each the steps of all scales")
+    parser.add_argument(
+        "--cycles",
+        type=int,
+        default=2500,
+        help="each the steps of all scales; 0 only settles and validates",
+    )
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--val-share", type=float, default=0.05)
@@ -222,6 +234,7 @@ def _train(
                 average.update_parameters(network)
                 sums[scale] += value / scale.steps
         if cycle % _KEEP == 0:
+            assert isinstance(average.module, SegmentationNetwork)
             _write_checkpoint(given.output / _WEIGHTS, average.module)
         if cycle % _TELL == 0:
             losses = ", ".join(f"{s.size_hw[0]}: {sums[s] / _TELL:.3f}" for s in given.scales)
@@ -259,18 +272,43 @@ def _endless(loader: PrefetchLoader) -> Iterator[Batch]:
 
 
 @torch.no_grad()
+def _settle(network: SegmentationNetwork, sides: Sequence[Side], scale: Scale) -> None:
+    """Measure the statistics of batch normalisation anew, at one size, on frames as they are.
+
+    Those that training leaves are a mixture of all sizes and of augmented frames, which cost 0.05
+    to 0.1 of mean IoU (docs/experiments.md). After https://arxiv.org/abs/2105.07576, section 3.
+    """
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the mean over all batches
+    network.train()
+    rng = np.random.default_rng(_SETTLE)
+    for number in range(_SETTLE_STEPS):
+        dataset, stems, _ = sides[number % len(sides)]
+        drawn = rng.choice(len(stems), scale.batch_size, replace=False)
+        frames = _plain_frames(dataset, [stems[i] for i in drawn], scale.size_hw)
+        network.coarse_logits(frames.batch([(0, i) for i in range(scale.batch_size)])[0])
+    network.eval()
+
+
+def _plain_frames(
+    dataset: LabelledDataset, stems: Sequence[str], size_hw: tuple[int, int]
+) -> TrainingFrames:
+    contract = PreprocessContract(size_hw)
+    return TrainingFrames(dataset, stems, contract=contract, recipe="none", seed=0)
+
+
+@torch.no_grad()
 def _validate(
-    network: torch.nn.Module, sides: Sequence[Side], size_hw: tuple[int, int]
+    network: SegmentationNetwork, sides: Sequence[Side], size_hw: tuple[int, int]
 ) -> dict[str, Any]:
     """Return the figures of one size on the bursts that were not trained on."""
     network.eval()
-    assert isinstance(network, SegmentationNetwork)
     confusion = np.zeros((network.num_classes, network.num_classes), np.int64)
     count = 0
     for dataset, _, stems in sides:
-        frames = TrainingFrames(
-            dataset, stems, contract=PreprocessContract(size_hw), recipe="none", seed=0
-        )
+        frames = _plain_frames(dataset, stems, size_hw)
         for start in range(0, len(stems), 4):
             keys = [(0, i) for i in range(start, min(start + 4, len(stems)))]
             images, masks = frames.batch(keys)
@@ -289,16 +327,17 @@ def _validate(
     return {"frames": count, "miou_named": round(float(np.nanmean(iou[_NAMED])), 4), "iou": shown}
 
 
-def _write_checkpoint(path: Path, network: torch.nn.Module) -> None:
-    assert isinstance(network, SegmentationNetwork)
+def _write_checkpoint(
+    path: Path, network: SegmentationNetwork, size_hw: tuple[int, int] = (480, 640)
+) -> None:
     checkpoint = {
         "state_dict": {k: v.contiguous() for k, v in network.state_dict().items()},
         "hyper_parameters": {
             "num_classes": network.num_classes,
             "lr": 0.0,
             "weight_decay": 0.0,
-            "img_height": 480,
-            "img_width": 640,
+            "img_height": size_hw[0],
+            "img_width": size_hw[1],
             "loss_type": "compound",
         },
     }

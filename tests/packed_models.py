@@ -24,7 +24,7 @@ def pack_random(
     checkpoint = save_own_checkpoint(
         folder.parent / "random.ckpt", randomised_network(), **no_crop, **changes
     )
-    return pack(checkpoint, folder, names=names, made=MADE)
+    return pack(dict.fromkeys(names, checkpoint), folder, made=MADE)
 
 
 def _preprocess() -> dict[str, Any]:

@@ -76,6 +76,26 @@ def test_a_set_for_one_size_has_tensors_of_its_own(tmp_path):
     assert [path.name for path in paths] == ["sim-84.json", "sim-84.safetensors"]
 
 
+def test_models_share_what_is_equal_and_keep_what_is_their_own(tmp_path):
+    small = load_network(save_own_checkpoint(tmp_path / "a.ckpt", randomised_network()))[0]
+    large = load_network(tmp_path / "a.ckpt")[0]
+    statistics = "output_convs.0.1.running_mean"
+    large.get_buffer(statistics).add_(1.0)
+    checkpoints = {
+        "sim-640": save_own_checkpoint(tmp_path / "large.ckpt", large),
+        "sim-84": save_own_checkpoint(tmp_path / "small.ckpt", small),
+    }
+    pack(checkpoints, tmp_path / "weights", made=MADE)
+    stored = load_file(tmp_path / "weights" / "sim.safetensors")
+    assert {name for name in stored if "/" in name} == {
+        f"sim-640/{statistics}",
+        f"sim-84/{statistics}",
+    }
+    for name, network in (("sim-640", large), ("sim-84", small)):
+        back = load_network(tmp_path / "weights" / f"{name}.json")[0]
+        assert torch.equal(back.get_buffer(statistics), network.get_buffer(statistics))
+
+
 def test_a_number_beyond_half_precision_is_refused(tmp_path):
     state = {name: value.clone() for name, value in randomised_network().state_dict().items()}
     state["seg_head.weight"][0, 0] = 1e6
@@ -83,7 +103,7 @@ def test_a_number_beyond_half_precision_is_refused(tmp_path):
     network.load_state_dict(state)
     path = save_own_checkpoint(tmp_path / "b.ckpt", network)
     with pytest.raises(CheckpointError, match=r"seg_head\.weight does not fit into half"):
-        pack(path, tmp_path / "weights", names=("sim-84",), made=MADE)
+        pack({"sim-84": path}, tmp_path / "weights", made=MADE)
     assert not (tmp_path / "weights").exists()
 
 
@@ -92,14 +112,14 @@ def test_how_weights_were_made_has_to_be_said(tmp_path, missing):
     made = {key: value for key, value in MADE.items() if key != missing}
     path = save_own_checkpoint(tmp_path / "a.ckpt", randomised_network())
     with pytest.raises(UsageError, match=f"lacks {missing}"):
-        pack(path, tmp_path / "weights", names=("sim-84",), made=made)
+        pack({"sim-84": path}, tmp_path / "weights", made=made)
 
 
 def test_what_would_make_the_wheel_too_large_is_refused(tmp_path):
     path = save_own_checkpoint(tmp_path / "a.ckpt", randomised_network())
     made = {**MADE, "figures": "x" * 500_000}
     with pytest.raises(CheckpointError, match="may ship"):
-        pack(path, tmp_path / "weights", names=("sim-84",), made=made)
+        pack({"sim-84": path}, tmp_path / "weights", made=made)
 
 
 def _repack(packed, state, folder):
@@ -142,9 +162,10 @@ def test_the_script_packs_and_says_what_it_wrote(tmp_path, capsys):
 
     checkpoint = save_own_checkpoint(tmp_path / "a.ckpt", randomised_network())
     (tmp_path / "made.json").write_text(json.dumps(MADE))
-    assert main(checkpoint, made=tmp_path / "made.json", output=tmp_path / "weights") == 0
+    assert main((checkpoint,), made=tmp_path / "made.json", output=tmp_path / "weights") == 0
     assert "sim-640.json" in capsys.readouterr().out
-    assert main(tmp_path / "no.ckpt", made=tmp_path / "made.json", output=tmp_path / "w") == 3
-    assert main(checkpoint, made=tmp_path / "no.json", output=tmp_path / "w") == 2
+    assert main((tmp_path / "no.ckpt",), made=tmp_path / "made.json", output=tmp_path / "w") == 3
+    assert main((checkpoint,), made=tmp_path / "no.json", output=tmp_path / "w") == 2
+    assert main((checkpoint,) * 3, made=tmp_path / "made.json", output=tmp_path / "w") == 2
     assert not (tmp_path / "w").exists()
     assert Path(packed_file._FOLDER).parts[-2:] == ("wristseg", "weights")

@@ -1,7 +1,9 @@
 """Packed models: from a checkpoint to a small record and its tensors, and back to tensors.
 
 Kernels are kept in half precision; biases and the statistics of normalisation stay in single
-precision, since they are few. Called by ``scripts/pack_weights.py`` and by
+precision, since they are few. Models of several sizes share one file: tensors that are the same in
+all of them are stored once, others (the statistics, which a size needs of its own) once for each,
+under ``<model>/<tensor>``. Called by ``scripts/pack_weights.py`` and by
 ``checkpoint.load_network``.
 """
 
@@ -31,14 +33,15 @@ _REQUIRED = ("commands", "seeds", "figures")
 
 
 def pack(
-    checkpoint: Path, folder: Path, *, names: tuple[str, ...], made: Mapping[str, Any]
+    checkpoints: Mapping[str, Path], folder: Path, *, made: Mapping[str, Any]
 ) -> tuple[Path, ...]:
-    """Write a checkpoint as packed models, one record per size and one file of tensors.
+    """Write checkpoints as packed models, one record each and one file of tensors.
 
     Args:
-        checkpoint: A ``.ckpt`` of ``wristseg train``.
+        checkpoints: Names of ``SHIPPED_MODELS`` to the ``.ckpt`` of ``wristseg train`` or of
+            ``scripts/pretrain.py`` that serves that size; the same file for several, or files that
+            differ in few tensors.
         folder: Where the files go; files of the same names are replaced.
-        names: Of ``SHIPPED_MODELS``: the sizes that these weights serve.
         made: ``commands``, ``seeds`` and ``figures`` at least; what else is known may follow.
 
     Returns:
@@ -46,36 +49,40 @@ def pack(
 
     Raises:
         UsageError: A name is unknown, or ``made`` lacks an entry.
-        CheckpointError: The checkpoint cannot be used, a number does not fit into half precision,
-            or the files would be too large.
+        CheckpointError: A checkpoint cannot be used, a number does not fit into half precision, or
+            the files would be too large.
         OSError: The folder cannot be written to.
     """
     from wristseg.modeling.checkpoint import load_network
 
-    _check_asked(names, made)
-    network, info = load_network(checkpoint)
-    tensors = _to_bytes(_halved(network.state_dict(), checkpoint))
-    said = {
-        **made,
-        "checkpoint_sha256": sha256_of(checkpoint),
-        "packed_by_commit": git_commit(),
-        "versions": versions(),
+    _check_asked(tuple(checkpoints), made)
+    models = {name: load_network(path) for name, path in checkpoints.items()}
+    states = {
+        name: _halved(network.state_dict(), checkpoints[name])
+        for name, (network, _) in models.items()
     }
-    tensors_name = f"{'sim' if len(names) > 1 else names[0]}.safetensors"
+    tensors = _to_bytes(_shared(states))
+    tensors_name = f"{'sim' if len(models) > 1 else next(iter(models))}.safetensors"
     files = {tensors_name: tensors}
-    for name in names:
+    for name, (_, info) in models.items():
+        said = {
+            **made,
+            "checkpoint_sha256": sha256_of(checkpoints[name]),
+            "packed_by_commit": git_commit(),
+            "versions": versions(),
+        }
         packed = PackedModel.of(tensors, _info_at(info, SHIPPED_MODELS[name]), said)
         files[name + PACKED_SUFFIX] = packed.record(tensors_name).encode()
     total = sum(len(content) for content in files.values())
     if total > MAX_BYTES:
         raise CheckpointError(
-            f"{checkpoint}: packed it takes {total:,} bytes, at most {MAX_BYTES:,} may ship; "
-            "shorten what --made says"
+            f"{', '.join(map(str, checkpoints.values()))}: packed they take {total:,} bytes, at "
+            f"most {MAX_BYTES:,} may ship; shorten what --made says, or let them share kernels"
         )
     with FileBatch(folder, files) as batch:
         for name, content in files.items():
             batch.write(name, content)
-    return (*(folder / f"{name}{PACKED_SUFFIX}" for name in names), folder / tensors_name)
+    return (*(folder / f"{name}{PACKED_SUFFIX}" for name in models), folder / tensors_name)
 
 
 def read_packed_state(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
@@ -95,8 +102,12 @@ def read_packed_state(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
         state = load(packed.tensors)
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: its tensors cannot be read: {error}") from error
+    own = f"{path.stem}/"
+    state |= {name.removeprefix(own): state[name] for name in state if name.startswith(own)}
     single = {
-        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+        name: value.float() if value.is_floating_point() else value
+        for name, value in state.items()
+        if "/" not in name
     }
     return single, packed.info
 
@@ -123,6 +134,18 @@ def _halved(state: Mapping[str, Tensor], checkpoint: Path) -> dict[str, Tensor]:
         if kernel and not bool(torch.isfinite(halved[name]).all()):
             raise CheckpointError(f"{checkpoint}: {name} does not fit into half precision")
     return halved
+
+
+def _shared(states: Mapping[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return what is the same in all models under its name, the rest under ``<model>/<name>``."""
+    first, *others = states.values()
+    stored = {}
+    for name, value in first.items():
+        if all(torch.equal(value, other[name]) for other in others):
+            stored[name] = value
+        else:
+            stored |= {f"{model}/{name}": state[name] for model, state in states.items()}
+    return stored
 
 
 def _to_bytes(state: dict[str, Tensor]) -> bytes:
