@@ -107,7 +107,7 @@ def test_f17_signal_ends_a_video_with_its_code_and_no_half_file(
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not list(out.glob(".a_overlay*")) and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.3)
