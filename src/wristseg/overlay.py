@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.classes import ClassTable
+from wristseg.classes import IGNORE_INDEX, ClassTable
 
-__all__ = ["Blender", "blend", "colorize"]
+__all__ = ["Blender", "blend", "colorize", "errors_rgb"]
+
+_WRONG_RGB = (255, 40, 40)
 
 
 def colorize(mask: NDArray[np.uint8], classes: ClassTable) -> NDArray[np.uint8]:
@@ -68,6 +70,24 @@ def blend(
 ) -> NDArray[np.uint8]:
     """Lay class colours over one frame, in memory of its own; see :meth:`Blender.blend`."""
     return Blender(classes, alpha=alpha).blend(frame_rgb, mask)
+
+
+def errors_rgb(
+    frame_rgb: NDArray[np.uint8], label: NDArray[np.uint8], prediction: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return the frame, darkened, with the pixels in red whose class is wrong.
+
+    Args:
+        frame_rgb: (H, W, 3) uint8, RGB.
+        label: (H, W) uint8, class ids or 255, which is never wrong.
+        prediction: (H, W) uint8, class ids.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    shown = frame_rgb // 3
+    shown[(prediction != label) & (label != IGNORE_INDEX)] = _WRONG_RGB
+    return shown
 
 
 def _palette(classes: ClassTable) -> NDArray[np.uint8]:

@@ -14,8 +14,9 @@ from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
 from wristseg.errors import DataError
 from wristseg.evaluate import report
-from wristseg.evaluate.galleries import errors_rgb, filmstrip
+from wristseg.evaluate.galleries import filmstrip
 from wristseg.evaluate.report import ReportText, report_run
+from wristseg.overlay import errors_rgb
 
 from .test_frames import scripted_segmenter
 

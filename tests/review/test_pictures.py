@@ -20,7 +20,7 @@ from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
 from wristseg.review.cache import FileCache
 from wristseg.review.looked import LookedAt
-from wristseg.review.model import Agreement, Model, agreement
+from wristseg.review.model import Model
 from wristseg.review.server import open_review
 
 
@@ -83,16 +83,6 @@ def test_scan_finds_damage_orders_and_disagreement(tmp_path, cache):
     iou, worst = whole["fits"]["default"]
     assert (0 < iou < 0.3, worst in {1, 3, 4, 5}) == (True, True)
     assert found[images[0].name]["fits"] == {}
-
-
-def test_agreement_counts_labelled_pixels_alone():
-    label = np.array([[0, 255, 1, 1], [2, 2, 2, 2]], np.uint8)
-    assert agreement(label, label, num_classes=3) == Agreement(1.0, 1)
-    mask = np.array([[1, 1, 1, 0], [2, 2, 2, 2]], np.uint8)
-    assert agreement(label, mask, num_classes=3) == Agreement(0.75, 1)
-    assert agreement(np.zeros((2, 2), np.uint8), label[:, :2], num_classes=3) == (
-        Agreement(1.0, None)
-    )
 
 
 def test_a_model_of_other_classes_is_refused(coco_dataset, cache):

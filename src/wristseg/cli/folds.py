@@ -1,4 +1,7 @@
-"""``wristseg train --folds``: train one model per fold, and print the figures of all together."""
+"""``wristseg train --folds``: train one model per fold, and print the figures of all together.
+
+``wristseg qa`` trains its models by the same functions.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from wristseg.evaluate.measure import Measured
     from wristseg.predict import Segmenter
 
-__all__ = ["cross_validate"]
+__all__ = ["cross_validate", "fold_config", "train_fold"]
 
 
 def cross_validate(config: TrainConfig, count: int) -> int:
@@ -62,22 +65,49 @@ def cross_validate(config: TrainConfig, count: int) -> int:
     return 0
 
 
-def _train_fold(
-    config: TrainConfig, split: Split, folder: Path, labels: LabelledDataset
-) -> tuple[Segmenter, Evaluation]:
+def fold_config(config: TrainConfig, folder: Path) -> TrainConfig:
+    """Return the options of one fold's training, whose run folder is ``folder``.
+
+    It has no early stopping: the frames that would decide are those that the model is to judge.
+    """
+    return dataclasses.replace(
+        config, folds=None, output_dir=folder, patience=config.epochs, devices="1"
+    )
+
+
+def train_fold(config: TrainConfig, split: Split, folder: Path) -> Path:
+    """Train one model without the ``val`` side of a split.
+
+    Args:
+        config: Options of all folds together.
+        split: Its ``val`` side is the fold.
+        folder: Run folder of this model.
+
+    Returns:
+        The checkpoint of the last epoch.
+
+    Raises:
+        DataError: The data set breaks a rule, or a class has no training frames.
+        TrainingError: The loss or a weight is not finite.
+    """
     from wristseg.data.split import write_split
-    from wristseg.evaluate.frames import evaluate
-    from wristseg.predict import Segmenter
     from wristseg.train.fit import train
 
     split_file = folder.with_name(f"{folder.name}_split.json")
-    write_split(split_file, split, origin={"folds": config.folds, "split_by": "recording"})
-    one = dataclasses.replace(
-        config, folds=None, output_dir=folder, patience=config.epochs, devices="1"
-    )
-    train(one, split_file=split_file)
+    origin = {"folds": config.folds, "split_by": config.split_by}
+    write_split(split_file, split, origin=origin)
+    train(fold_config(config, folder), split_file=split_file)
     split_file.unlink()  # the run folder has its own
-    segmenter = Segmenter.load(folder / "last.ckpt", runtime="torch")
+    return folder / "last.ckpt"
+
+
+def _train_fold(
+    config: TrainConfig, split: Split, folder: Path, labels: LabelledDataset
+) -> tuple[Segmenter, Evaluation]:
+    from wristseg.evaluate.frames import evaluate
+    from wristseg.predict import Segmenter
+
+    segmenter = Segmenter.load(train_fold(config, split, folder), runtime="torch")
     held_out = set(split.val)
     frames = [frame for frame in labels.frames if frame.stem in held_out]
     return segmenter, evaluate(segmenter, labels, frames)

@@ -23,6 +23,7 @@ COMMANDS = {
     "merge": "join data sets and corrected exports to one",
     "check": "look a data set over before training on it",
     "review": "look through a data set in the browser and mark frames",
+    "qa": "tell which labels are probably wrong, by models that did not see them",
     "masks": "draw class-id masks from a COCO export",
     "train": "train the mask model",
     "val": "measure a model on labelled frames and on clips",

@@ -14,13 +14,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.classes import IGNORE_INDEX, ClassTable
+from wristseg.classes import ClassTable
 from wristseg.data.labels import LabelledDataset, LabelledFrame
 from wristseg.evaluate.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from wristseg.evaluate.frames import Evaluation, FrameResult
 from wristseg.evaluate.robustness import scene_of
-from wristseg.overlay import blend
-from wristseg.pages import image_uri
+from wristseg.overlay import blend, errors_rgb
+from wristseg.pages import image_uri, side_by_side
 from wristseg.predict import Segmenter
 
 __all__ = [
@@ -29,10 +29,8 @@ __all__ = [
     "changed_gallery",
     "clip_gallery",
     "corruption_gallery",
-    "errors_rgb",
     "filmstrip",
     "frame_galleries",
-    "side_by_side",
 ]
 
 #: Title, note and pictures, as the templates take them.
@@ -45,10 +43,6 @@ Predict: TypeAlias = Callable[
 
 #: Frames in each gallery; more make the page slow without showing more kinds of mistakes.
 _WORST_FRAMES, _BEST_FRAMES = 8, 2
-#: Width of one picture in a gallery row, pixels; four stand side by side.
-_PICTURE_WIDTH = 320
-
-_WRONG_RGB = (255, 40, 40)
 
 
 def frame_galleries(predict: Predict, evaluation: Evaluation) -> list[Gallery]:
@@ -133,29 +127,6 @@ def filmstrip(video: Path, *, count: int = 6) -> NDArray[np.uint8]:
     return np.hstack([frames[pick].to_ndarray(format="rgb24") for pick in picks])
 
 
-def errors_rgb(
-    frame_rgb: NDArray[np.uint8], label: NDArray[np.uint8], prediction: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Return the frame, darkened, with the pixels in red whose class is wrong.
-
-    Args:
-        frame_rgb: (H, W, 3) uint8, RGB.
-        label: (H, W) uint8, class ids or 255, which is never wrong.
-        prediction: (H, W) uint8, class ids.
-
-    Returns:
-        (H, W, 3) uint8, RGB.
-    """
-    shown = frame_rgb // 3
-    shown[(prediction != label) & (label != IGNORE_INDEX)] = _WRONG_RGB
-    return shown
-
-
-def side_by_side(pictures_rgb: Sequence[NDArray[np.uint8]]) -> str:
-    """Return pictures of one size in a row as a data URI, shrunk to what a page can show."""
-    return image_uri(np.hstack([_shrink(picture) for picture in pictures_rgb]))
-
-
 def _gallery(
     title: str, results: Sequence[FrameResult], predict: Predict, classes: ClassTable
 ) -> Gallery:
@@ -178,9 +149,3 @@ def _of_object(result: FrameResult) -> str:
     if found.false_regions:
         said += f", false objects: {found.false_regions}"
     return said
-
-
-def _shrink(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # Whole steps keep the edges of the overlay as the model drew them.
-    step = max(1, round(image_rgb.shape[1] / _PICTURE_WIDTH))
-    return np.ascontiguousarray(image_rgb[::step, ::step])

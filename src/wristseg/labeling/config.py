@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from wristseg.configs import POSITIONAL, DatasetPaths
 from wristseg.errors import UsageError
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MergeConfig",
     "PreannotateConfig",
     "PseudoLabelConfig",
+    "QaConfig",
     "SuggestConfig",
 ]
 
@@ -172,6 +174,67 @@ class SuggestConfig:
         for name in ("count", "per_recording", "every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected >= 1")
+
+
+@dataclass(frozen=True)
+class QaConfig:
+    """Options of ``wristseg qa``."""
+
+    dataset_path: Annotated[Path, POSITIONAL]
+    """Folder of the labelled data set."""
+    checkpoint: Path | None = None
+    """Judge by this model (best.ckpt), or by sim, sim-84: the weights that ship in the package.
+    Where not given, models are trained, each to judge frames that it did not see."""
+    output: Path | None = None
+    """Folder for qa.html, qa.json and the models; outputs/qa/<data set's name> where not given."""
+    top: int = 40
+    """Frames of the ranking that are shown with pictures."""
+    folds: int | None = None
+    """Models to train; five where not given, or as many as there are recordings."""
+    split_by: Literal["recording", "frame"] = "recording"
+    """Judge each recording by a model of the others, or each frame by a model of the others."""
+    epochs: int = 30
+    """Epochs that each model is trained."""
+    img_height: int = 84
+    """Height of the networks' input, pixels."""
+    img_width: int = 84
+    """Width of the networks' input, pixels."""
+    batch_size: int = 16
+    """Frames per training step."""
+    pretrained: str = "auto"
+    """Start weights: imagenet, sim, none, a checkpoint's path, or auto (imagenet, else sim)."""
+    seed: int = 42
+    """Seed of the trainings."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    selections: Path | None = None
+    """Grasp marks; where not given, <dataset-path>/selections.json if it is there."""
+    excluded: Path | None = None
+    """Frames marked as excluded; they are looked at like all others, and told in the page. Where
+    not given, <dataset-path>/excluded.json if it is there."""
+    annotations: Path | None = None
+    """COCO file, where the layout is none of the known ones; needs --images."""
+    images: Path | None = None
+    """Image folder that belongs to --annotations."""
+
+    def __post_init__(self) -> None:
+        if self.checkpoint is not None and self.folds is not None:
+            raise UsageError("--checkpoint and --folds: one model judges all, or folds are trained")
+        if self.folds is not None and self.folds < 2:
+            raise UsageError(f"--folds {self.folds}: expected 2 or more")
+        if self.epochs < 1 or self.top < 1:
+            raise UsageError("--epochs and --top: expected 1 or more")
+
+    def dataset(self) -> DatasetPaths:
+        """Return the part that says where the data set lies."""
+        return DatasetPaths(
+            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where everything goes."""
+        return self.output or Path("outputs/qa") / self.dataset_path.resolve().name
 
 
 def _require_inputs(inputs: tuple[str, ...]) -> None:

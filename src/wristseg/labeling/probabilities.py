@@ -1,7 +1,7 @@
 """A model that says how sure it is: softmax probabilities of frames, through PyTorch.
 
-Exported models give class ids alone, so this takes checkpoints. Called by ``pseudo_label`` and
-``suggest``.
+Exported models give class ids alone, so this takes checkpoints. Called by ``pseudo_label``,
+``suggest`` and ``wristseg qa``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from wristseg.classes import IGNORE_INDEX, ClassTable
 from wristseg.errors import MissingExtraError, UsageError
 from wristseg.labeling.inputs import InputFrame
 from wristseg.packed_file import model_path
+from wristseg.preprocess import PreprocessContract
 
 if TYPE_CHECKING:
     from wristseg.model_info import ModelInfo
@@ -63,6 +64,16 @@ class SureModel:
     def classes(self) -> ClassTable:
         """Class table of the masks."""
         return self.info.classes
+
+    @property
+    def contract(self) -> PreprocessContract:
+        """What happens to a frame before the network."""
+        return self.info.preprocess
+
+    def probabilities(self, frame_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Say how sure the model is of each class: (H, W, 3) RGB to (C, h, w) at its own size."""
+        resized = self.contract.resize_frame(frame_rgb)
+        return np.asarray(self._backend.class_probabilities(np.stack([resized]))[0], np.float32)
 
     def each(
         self, frames: Iterable[InputFrame]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ import wristseg
 from wristseg.artifacts import write_text
 from wristseg.errors import MissingExtraError
 
-__all__ = ["image_uri", "png_uri", "render_page"]
+__all__ = ["image_uri", "png_uri", "render_page", "side_by_side"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+#: Width of one picture in a row, pixels; four stand side by side.
+_PICTURE_WIDTH = 320
 
 
 def image_uri(image_rgb: NDArray[np.uint8], *, quality: int = 85) -> str:
@@ -34,6 +38,11 @@ def image_uri(image_rgb: NDArray[np.uint8], *, quality: int = 85) -> str:
 def png_uri(png: Path | bytes) -> str:
     """Return a PNG, or the file that holds it, as a ``data:`` URI, its bytes unchanged."""
     return _data_uri("image/png", png if isinstance(png, bytes) else png.read_bytes())
+
+
+def side_by_side(pictures_rgb: Sequence[NDArray[np.uint8]]) -> str:
+    """Return pictures of one size in a row as a data URI, shrunk to what a page can show."""
+    return image_uri(np.hstack([_shrink(picture) for picture in pictures_rgb]))
 
 
 def render_page(template: str, path: Path, **context: Any) -> None:
@@ -59,3 +68,9 @@ def render_page(template: str, path: Path, **context: Any) -> None:
 
 def _data_uri(media_type: str, content: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _shrink(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # Whole steps keep the edges of the overlay as the model drew them.
+    step = max(1, round(image_rgb.shape[1] / _PICTURE_WIDTH))
+    return np.ascontiguousarray(image_rgb[::step, ::step])

@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wristseg.data.agreement import Agreement, agreement
 from wristseg.errors import DataError
 from wristseg.review.frames import FrameTable
-from wristseg.review.model import Agreement, agreement
 from wristseg.review.pictures import Pictures
 
 __all__ = ["Finding", "Scan"]
