@@ -42,6 +42,11 @@ class Region:
     labelled: float
     under: int
 
+    @property
+    def weight(self) -> float:
+        """Pixels times confidence."""
+        return self.pixels * self.sure
+
 
 @dataclass(frozen=True)
 class OtherOrder:
