@@ -127,7 +127,17 @@ def _excess(frame: Measured, class_id: int, other: int, elsewhere: Elsewhere) ->
     usual = elsewhere.usual(elsewhere.frames.shares[:, class_id, other])
     if usual is None:
         return share
-    return max(0.0, share - usual.value) * usual.surprise(share)
+    large = _largeness(int(frame.labelled[class_id]), class_id, elsewhere)
+    return large * max(0.0, share - usual.value) * usual.surprise(share)
+
+
+def _largeness(pixels: int, class_id: int, elsewhere: Elsewhere) -> float:
+    """Return 1 from half the usual size of a class on, and less for less.
+
+    What is left of a thing at the edge of the picture, or behind another, is hard for a model.
+    """
+    sizes = elsewhere.values(elsewhere.frames.labelled[:, class_id])
+    return min(1.0, 2.0 * pixels / float(np.median(sizes))) if sizes.size else 1.0
 
 
 def _swap_said(frame: Measured, one: int, other: int, names: Sequence[str], *, mutual: bool) -> str:
@@ -165,9 +175,8 @@ def _unlabelled_score(region: Region, elsewhere: Elsewhere) -> float:
     """Weigh a region by its confidence, its size, and how rare such regions are elsewhere."""
     class_id, frames = region.class_id, elsewhere.frames
     own = elsewhere.values(frames.shares[:, class_id, class_id])
-    sizes = elsewhere.values(frames.labelled[:, class_id])
     sure = min(1.0, region.sure / max(float(np.median(own)), 0.5)) if own.size else region.sure
-    large = min(1.0, 2.0 * region.pixels / float(np.median(sizes))) if sizes.size else 1.0
+    large = _largeness(region.pixels, class_id, elsewhere)
     often = elsewhere.how_often(frames.unlabelled[:, class_id], 0.5 * region.weight)
     return sure * large * (1.0 - often) ** 2
 
@@ -181,7 +190,8 @@ def _outline(
     if usual is None or 1.0 - usual.value <= iou:
         return []
     expected = 1.0 - usual.value
-    score = (expected - iou) / expected * usual.surprise(1.0 - iou)
+    large = _largeness(int(frame.labelled[class_id]), class_id, elsewhere)
+    score = large * (expected - iou) / expected * usual.surprise(1.0 - iou)
     said = (
         f"the outline of {names[class_id]} is off: IoU with the prediction is {iou:.2f} where "
         f"{expected:.2f} is usual{_how(frame, class_id)}"
