@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import http.client
-import os
 import signal
 import socket
 import subprocess
@@ -91,10 +91,11 @@ def test_the_printed_address_opens_the_page(coco_dataset, tmp_path):
 def _listening(process):
     """Addresses on which a process listens, from /proc."""
     sockets = set()
-    for entry in os.scandir(f"/proc/{process}/fd"):
-        link = str(Path(entry.path).readlink())
-        if link.startswith("socket:["):
-            sockets.add(link[8:-1])
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            link = str(entry.readlink())
+            if link.startswith("socket:["):
+                sockets.add(link[8:-1])
     found = set()
     for name in ("tcp", "tcp6"):
         table = subprocess.run(

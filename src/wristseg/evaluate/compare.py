@@ -27,6 +27,7 @@ from wristseg.evaluate.frames import Evaluation, evaluate, segment_labelled
 from wristseg.evaluate.galleries import changed_gallery
 from wristseg.evaluate.sides import ChosenFrames, choose_frames, load_labelled
 from wristseg.model_info import ModelInfo, json_values
+from wristseg.packed_file import model_path
 from wristseg.pages import render_page
 from wristseg.predict import Segmenter
 
@@ -256,7 +257,7 @@ def _record(
 ) -> dict[str, Any]:
     plain: dict[str, Any] = json_values(
         {
-            "models": [{"path": path, "sha256": sha256_of(path)} for path in paths],
+            "models": [{"path": path, "sha256": sha256_of(model_path(path))} for path in paths],
             "dataset_sha256": labels.sha256,
             "options": vars(config),
             "git_commit": git_commit(),

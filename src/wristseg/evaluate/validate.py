@@ -23,6 +23,7 @@ from wristseg.evaluate.report import Plot, ReportText, origin_rows, write_report
 from wristseg.evaluate.robustness import Cell, measure_robustness
 from wristseg.evaluate.sides import choose_frames, load_labelled
 from wristseg.model_info import ModelInfo, json_values
+from wristseg.packed_file import model_path
 from wristseg.pages.plots import confusion_png
 from wristseg.predict import Segmenter
 
@@ -124,6 +125,8 @@ def _write_page(
 
 
 def _default_folder(checkpoint: Path) -> Path:
+    if checkpoint != model_path(checkpoint):  # the name of a model that ships
+        return Path("outputs/val") / checkpoint
     where = checkpoint.absolute()
     return Path("outputs/val") / f"{where.parent.name}_{where.stem}"
 
@@ -171,7 +174,7 @@ def _origin(config: ValConfig, info: ModelInfo, labels: LabelledDataset) -> dict
     plain: dict[str, Any] = json_values(
         {
             "model": config.checkpoint,
-            "model_sha256": sha256_of(config.checkpoint),
+            "model_sha256": sha256_of(model_path(config.checkpoint)),
             "dataset": _dataset(config, info),
             "dataset_sha256": labels.sha256,
             "trained_on_sha256": info.dataset_sha256,
