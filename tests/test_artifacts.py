@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
 import sys
 
@@ -128,6 +127,12 @@ def test_batch_that_is_stopped_leaves_what_was_there(tmp_path, error):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", b"old")]
 
 
+def _in_child(code, folder):
+    """Run code with a folder as its argument in a process of its own."""
+    command = [sys.executable, "-c", code, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+
 def test_f17_a_second_ctrl_c_waits_until_the_batch_is_cleaned_up(tmp_path):
     # In a process of its own: the signals are real.
     code = (
@@ -146,20 +151,16 @@ def test_f17_a_second_ctrl_c_waits_until_the_batch_is_cleaned_up(tmp_path):
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = _in_child(code, tmp_path)
     assert done.stdout == "interrupted\n", done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_f13_full_disk_is_told_with_the_file_of_the_batch(tmp_path):
     code = (
-        "import resource, sys; from pathlib import Path; from wristseg.artifacts import FileBatch\n"
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from wristseg.artifacts import FileBatch\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
         "    with FileBatch(Path(sys.argv[1]), ['a.png', 'b.png']) as batch:\n"
@@ -168,13 +169,6 @@ def test_f13_full_disk_is_told_with_the_file_of_the_batch(tmp_path):
         "except OSError as error:\n"
         "    print(error.filename)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-    )
+    done = _in_child(code, tmp_path)
     assert done.stdout.strip() == str(tmp_path / "b.png")
     assert list(tmp_path.iterdir()) == []

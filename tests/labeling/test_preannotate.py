@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +24,6 @@ from wristseg.labeling.preannotate import (
     preannotate,
 )
 from wristseg.predict import Segmenter
-
-#: Continuous integration installs the group of annotation tools, and must not skip these tests.
-_HAS_TOOLS = importlib.util.find_spec("supervision") and importlib.util.find_spec("cvat_sdk")
-with_tools = pytest.mark.skipif(
-    not _HAS_TOOLS and "CI" not in os.environ, reason="uv sync --group annotators"
-)
 
 
 @pytest.fixture
@@ -93,7 +85,6 @@ def test_pycocotools_reads_them_back_pixel_for_pixel(
         np.testing.assert_array_equal(again, expected)
 
 
-@with_tools
 @pytest.mark.parametrize("shape", ["polygon", "rle"])
 def test_supervision_reads_them_back(images, checkpoint, segmenter, tmp_path, shape):
     """Its run lengths are exact; it fills polygons with OpenCV, which adds a border pixel."""
@@ -194,7 +185,6 @@ class Context:
         self.frame_name, self.conf_threshold = "a.png", None
 
 
-@with_tools
 def test_cvat_gets_the_models_masks_under_the_names_of_its_classes(checkpoint, segmenter):
     from cvat_sdk.masks import decode_mask
 
@@ -213,7 +203,6 @@ def test_cvat_gets_the_models_masks_under_the_names_of_its_classes(checkpoint, s
     np.testing.assert_array_equal(again, segmenter.predict_rgb(frame))
 
 
-@with_tools
 def test_cvat_gets_polygons_when_it_asks_for_them(checkpoint, segmenter):
     from pycocotools import mask as coco_mask
 

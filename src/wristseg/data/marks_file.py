@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from wristseg.artifacts import atomic_path, json_text
-from wristseg.data.strict_json import parse_json, read_bytes, show
+from wristseg.data.marks import check_marks
+from wristseg.data.strict_json import parse_json, read_bytes
 from wristseg.errors import DataError
 
 __all__ = ["MarksFile"]
@@ -48,17 +49,7 @@ class MarksFile:
             return cls(path, None, {"marks": {}})
         content = read_bytes(path)
         value, problems = parse_json(path, content)
-        marks = value.get("marks") if isinstance(value, dict) else None
-        if not isinstance(marks, dict):
-            problems.append('expected {"marks": {"<file name>": "<label>"}}')
-        else:
-            problems += [
-                f"mark {show(name)} has the label {show(label)}, expected a text"
-                for name, label in marks.items()
-                if not isinstance(label, str)
-            ]
-        if problems:
-            raise DataError(path, problems)
+        check_marks(path, value, problems)
         return cls(path, content, value)
 
     @property
