@@ -346,7 +346,7 @@ class DemoConfig:
     epochs: int = 100
     """Most epochs to train at 84x84."""
     lr: float = 1e-3
-    """Learning rate; ten times the default recipe's, since the demo starts from random weights."""
+    """Learning rate; ten times the default recipe's, which suits so few steps at 84x84."""
 
 
 @dataclass(frozen=True)
