@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -277,11 +278,17 @@ class PrefetchLoader:
 def make_loader(
     frames: FrameSource, batches: EpochBatches, *, num_workers: int
 ) -> Iterable[Batch] | DataLoader[Batch]:
-    """Return a loader with one thread, or with worker processes where ``num_workers`` asks."""
+    """Return a loader with one thread, or with worker processes where ``num_workers`` asks.
+
+    With worker processes OpenCV is left with one thread from here on.
+    """
     if num_workers == 0:
         return PrefetchLoader(frames, batches)
     from torch.utils.data import DataLoader
 
+    # A worker is a copy of this process. One that is made while a thread of OpenCV's pool holds the
+    # pool's lock would wait for it for ever; with one thread there is no pool.
+    cv2.setNumThreads(1)
     return DataLoader(
         frames,  # type: ignore[arg-type]  # a mapping by frame key; DataLoader only indexes it
         batch_sampler=batches,
