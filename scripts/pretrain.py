@@ -3,11 +3,12 @@
 ``wristseg train`` fits one size; a robot runs 640x480 or a squeezed 84x84, and weights of one are
 useless at the other (docs/weights.md). So each step here takes a batch of another size, in turns.
 Most is learned in the least time from small frames, so a training in stages begins with them.
+Under ``torchrun`` each process begins the turns at another size, and all step together.
 
   python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/stage_1 \\
       --scales 84x84:32:1 --cycles 6000
   python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights \\
-      --start outputs/stage_1/weights.ckpt --cycles 2500
+      --weights outputs/stage_1/weights.ckpt --cycles 2500
   python scripts/pack_weights.py outputs/weights/weights_480x640.ckpt \\
       outputs/weights/weights_84x84.ckpt --made outputs/weights/made.json
 """
@@ -27,24 +28,26 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from wristseg.artifacts import atomic_path, git_commit, write_json
-from wristseg.classes import IGNORE_INDEX
 from wristseg.configs import DatasetPaths
-from wristseg.data.appearance import colour_matrix
 from wristseg.data.augment import Geometry, apply_geometry
 from wristseg.data.frames import Batch, EpochBatches, FrameKey, PrefetchLoader, TrainingFrames
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import load_labels
+from wristseg.data.looks import Looks
 from wristseg.data.shadows import Shadows
 from wristseg.metrics import class_iou, confusion_matrix
 from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.preprocess import PreprocessContract
 from wristseg.train.machine import keep_freed_memory
+from wristseg.train.muon import KernelMuon, split_kernels
 
 #: A burst of frames has one look; all of it is on one side of the split.
 _BURST = 3
@@ -76,11 +79,17 @@ class Scale:
 #: Keeps these draws apart from the augmentation's, which takes (seed, epoch, position).
 _VARIED, _SETTLE = 2, 3
 _SETTLE_STEPS = 60
-_MIRROR_CHANCE, _RECOLOUR_CHANCE = 0.5, 0.5
+_MIRROR_CHANCE = 0.5
+_LOOKS = Looks(recoloured=0.5, patterned=0.35)
 
 _WEIGHTS, _MADE = "weights.ckpt", "made.json"
 #: Cycles between two lines of progress, and between two checkpoints of a training under way.
 _TELL, _KEEP = 50, 500
+
+_DECAY = 0.02
+
+#: Of decoded frames in memory, per data set and size; the others lie in a mapped file.
+_CACHE_BYTES = 512 * 1024**2
 
 #: About a third of the time each.
 _SCALES = ("480x640:4:1", "240x320:8:1", "84x84:32:2")
@@ -92,15 +101,19 @@ def main() -> None:
     keep_freed_memory()
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
+    if dist.is_torchelastic_launched():
+        dist.init_process_group("gloo")
     sides = [_split(folder, given.val_share) for folder in given.datasets]
     network = SegmentationNetwork(len(sides[0][0].classes)).to(memory_format=torch.channels_last)
-    earlier = _start(network, given.start)
+    earlier = _start(network, given.weights)
     decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     given.output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     if given.cycles > 0:
         _train(network, average, sides, given)
+    if _rank() > 0:
+        return
     trained = average.module
     assert isinstance(trained, SegmentationNetwork)
     _write_checkpoint(given.output / _WEIGHTS, trained)
@@ -122,11 +135,15 @@ def main() -> None:
     print(json.dumps(made, indent=2))
 
 
+def _rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the weights that ship.")
     parser.add_argument("datasets", type=Path, nargs="+", help="rendered with --exact-masks")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="weights.ckpt of an earlier stage")
+    parser.add_argument("--weights", type=Path, help="weights.ckpt of an earlier stage")
     parser.add_argument(
         "--scales",
         type=Scale.parse,
@@ -140,7 +157,8 @@ def _parse() -> argparse.Namespace:
         default=2500,
         help="each the steps of all scales; 0 only settles and validates",
     )
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=5e-3, help="of AdamW: biases, scales, head")
+    parser.add_argument("--kernel-lr", type=float, default=0.02, help="of Muon: kernels")
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--val-share", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=0)
@@ -151,11 +169,10 @@ Side = tuple[LabelledDataset, list[str], list[str]]
 
 
 class _VariedFrames(TrainingFrames):
-    """Frames that are also mirrored, and whose classes change colour apart from each other.
+    """Frames that are also mirrored, and whose classes change their look apart from each other.
 
-    The labels are exact, so that a table can turn green and a finger stay white: far more looks
-    than were rendered, at 3 ms per 640x480 frame. Mirrored arms do not exist, but a mirrored
-    picture of one camera mount resembles the opposite mount, and weights have to serve both.
+    Mirrored arms do not exist, but a mirrored picture of one camera mount resembles the opposite
+    mount, and weights have to serve both.
     """
 
     def __getitem__(self, key: FrameKey) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -165,20 +182,7 @@ class _VariedFrames(TrainingFrames):
         if rng.random() < _MIRROR_CHANCE:
             whole = (0, 0, *mask.shape)
             image, mask = apply_geometry(image, mask, Geometry(whole, flip_horizontal=True))
-        return _recolour(image, mask, rng), np.ascontiguousarray(mask)
-
-
-def _recolour(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Turn hue and gains of about half of the classes, each by its own matrix."""
-    image = np.array(image)
-    for class_id in np.unique(mask):
-        hue, gains = rng.uniform(-math.pi, math.pi), np.exp(rng.uniform(-0.5, 0.5, 3))
-        if class_id != IGNORE_INDEX and rng.random() < _RECOLOUR_CHANCE:
-            turned = cv2.transform(image, gains[:, None] * colour_matrix(1.0, hue))
-            cv2.copyTo(turned, cv2.compare(mask, int(class_id), cv2.CMP_EQ), image)
-    return image
+        return _LOOKS.change(image, mask, rng=rng), np.ascontiguousarray(mask)
 
 
 def _split(folder: Path, val_share: float) -> Side:
@@ -204,18 +208,12 @@ def _train(
     sides: Sequence[Side],
     given: argparse.Namespace,
 ) -> None:
-    optimizer = torch.optim.AdamW(
-        [weight for weight in network.parameters() if weight.requires_grad],
-        lr=given.lr,
-        weight_decay=0.02,
-        fused=True,
-    )
-    total = given.cycles * sum(scale.steps for scale in given.scales)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, given.lr, total_steps=total, pct_start=0.1
-    )
+    steppers = _optimizers(network, given)
+    turn = _rank() % len(given.scales)
+    scales = [*given.scales[turn:], *given.scales[:turn]]
+    # Apart from the seeds of the data sets, which are counted up.
+    sources = [(scale, _batches(sides, scale, given.seed + 100 * _rank())) for scale in scales]
     loss_of = loss_function("compound")
-    sources = [(scale, _batches(sides, scale, given.seed)) for scale in given.scales]
     network.train()
     began, sums = time.monotonic(), dict.fromkeys(given.scales, 0.0)
     for cycle in range(1, given.cycles + 1):
@@ -226,13 +224,17 @@ def _train(
                 value = float(loss.detach())
                 if not math.isfinite(value):
                     raise SystemExit(f"cycle {cycle}: the loss is {value}")
-                optimizer.zero_grad(set_to_none=True)
+                network.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
+                _share_gradients(network)
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-                optimizer.step()
-                schedule.step()
+                for optimizer, schedule in steppers:
+                    optimizer.step()
+                    schedule.step()
                 average.update_parameters(network)
                 sums[scale] += value / scale.steps
+        if _rank() > 0:
+            continue
         if cycle % _KEEP == 0:
             assert isinstance(average.module, SegmentationNetwork)
             _write_checkpoint(given.output / _WEIGHTS, average.module)
@@ -241,6 +243,43 @@ def _train(
             left = (time.monotonic() - began) / cycle * (given.cycles - cycle) / 60
             print(f"cycle {cycle}/{given.cycles}  loss {losses}  {left:.0f} min left", flush=True)
             sums = dict.fromkeys(given.scales, 0.0)
+
+
+def _optimizers(
+    network: SegmentationNetwork, given: argparse.Namespace
+) -> list[tuple[torch.optim.Optimizer, OneCycleLR]]:
+    kernels, others = split_kernels(network, num_classes=network.num_classes)
+    optimizers = [
+        torch.optim.AdamW(others, lr=given.lr, weight_decay=_DECAY, fused=True),
+        KernelMuon(kernels, lr=given.kernel_lr, weight_decay=_DECAY),
+    ]
+    total = given.cycles * sum(scale.steps for scale in given.scales)
+    return [
+        (
+            optimizer,
+            OneCycleLR(
+                optimizer,
+                optimizer.param_groups[0]["lr"],
+                total_steps=total,
+                pct_start=0.1,
+                cycle_momentum=False,
+            ),
+        )
+        for optimizer in optimizers
+    ]
+
+
+def _share_gradients(network: SegmentationNetwork) -> None:
+    """Replace every gradient by its mean over the processes."""
+    if not dist.is_initialized():
+        return
+    grads = [weight.grad for weight in network.parameters() if weight.grad is not None]
+    joined = torch.cat([grad.reshape(-1) for grad in grads])
+    dist.all_reduce(joined)
+    joined /= dist.get_world_size()
+    parts = torch.split(joined, [grad.numel() for grad in grads])
+    for grad, part in zip(grads, parts, strict=True):
+        grad.copy_(part.view(grad.shape))
 
 
 def _batches(sides: Sequence[Side], scale: Scale, seed: int) -> Iterator[Batch]:
@@ -254,7 +293,7 @@ def _batches(sides: Sequence[Side], scale: Scale, seed: int) -> Iterator[Batch]:
             recipe="robust",
             seed=seed + number,
             shadows=Shadows.on(dataset.classes, 0.3),
-            cache_bytes=4 * 1024**3,
+            cache_bytes=_CACHE_BYTES,
         )
         batches = EpochBatches(len(frames), scale.batch_size, seed=seed + number)
         loaders.append(_endless(PrefetchLoader(frames, batches)))
