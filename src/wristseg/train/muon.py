@@ -44,18 +44,20 @@ class KernelMuon(torch.optim.Muon):
     def __init__(self, kernels: Sequence[Tensor], *, lr: float, weight_decay: float) -> None:
         self._kernels = list(kernels)
         self._matrices = [nn.Parameter(_as_matrix(kernel.detach())) for kernel in kernels]
-        for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
-            assert matrix.data_ptr() == kernel.data_ptr(), "a copy would not change the network"
         super().__init__(self._matrices, lr=lr, weight_decay=weight_decay)
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update the kernels from their gradients."""
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
             assert kernel.grad is not None
-            matrix.grad = _as_matrix(kernel.grad)
+            assert matrix.data_ptr() == kernel.data_ptr(), "a copy would not change the network"
+            matrix.grad = _as_matrix(kernel.grad, like=kernel)
         super().step(closure)  # type: ignore[no-untyped-call]
 
 
-def _as_matrix(kernel: Tensor) -> Tensor:
-    """Return (out, height x width x in): the order of memory when channels are last."""
-    return kernel.permute(0, 2, 3, 1).reshape(kernel.shape[0], -1)
+def _as_matrix(kernel: Tensor, *, like: Tensor | None = None) -> Tensor:
+    """Return (out, in x height x width), its columns in the order of the memory of ``like``."""
+    of_memory = kernel if like is None else like
+    if not of_memory.is_contiguous():  # channels last
+        kernel = kernel.permute(0, 2, 3, 1)
+    return kernel.reshape(kernel.shape[0], -1)
