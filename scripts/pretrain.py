@@ -47,7 +47,7 @@ from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.preprocess import PreprocessContract
 from wristseg.train.machine import keep_freed_memory
-from wristseg.train.muon import KernelMuon, split_kernels
+from wristseg.train.muon import MuonWithAdamW, split_kernels
 
 #: A burst of frames has one look; all of it is on one side of the split.
 _BURST = 3
@@ -208,7 +208,7 @@ def _train(
     sides: Sequence[Side],
     given: argparse.Namespace,
 ) -> None:
-    steppers = _optimizers(network, given)
+    optimizer, schedule = _optimizer(network, given)
     turn = _rank() % len(given.scales)
     scales = [*given.scales[turn:], *given.scales[:turn]]
     # Apart from the seeds of the data sets, which are counted up.
@@ -224,13 +224,12 @@ def _train(
                 value = float(loss.detach())
                 if not math.isfinite(value):
                     raise SystemExit(f"cycle {cycle}: the loss is {value}")
-                network.zero_grad(set_to_none=True)
+                optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 _share_gradients(network)
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-                for optimizer, schedule in steppers:
-                    optimizer.step()
-                    schedule.step()
+                optimizer.step()
+                schedule.step()
                 average.update_parameters(network)
                 sums[scale] += value / scale.steps
         if _rank() > 0:
@@ -245,28 +244,20 @@ def _train(
             sums = dict.fromkeys(given.scales, 0.0)
 
 
-def _optimizers(
+def _optimizer(
     network: SegmentationNetwork, given: argparse.Namespace
-) -> list[tuple[torch.optim.Optimizer, OneCycleLR]]:
-    kernels, others = split_kernels(network, num_classes=network.num_classes)
-    optimizers = [
-        torch.optim.AdamW(others, lr=given.lr, weight_decay=_DECAY, fused=True),
-        KernelMuon(kernels, lr=given.kernel_lr, weight_decay=_DECAY),
-    ]
+) -> tuple[MuonWithAdamW, OneCycleLR]:
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    kernels, others = split_kernels(trained, num_classes=network.num_classes)
+    optimizer = MuonWithAdamW(
+        [{"params": others, "lr": given.lr}],
+        [{"params": kernels, "lr": given.kernel_lr}],
+        weight_decay=_DECAY,
+    )
     total = given.cycles * sum(scale.steps for scale in given.scales)
-    return [
-        (
-            optimizer,
-            OneCycleLR(
-                optimizer,
-                optimizer.param_groups[0]["lr"],
-                total_steps=total,
-                pct_start=0.1,
-                cycle_momentum=False,
-            ),
-        )
-        for optimizer in optimizers
-    ]
+    rates = [given.lr, given.kernel_lr]
+    schedule = OneCycleLR(optimizer, rates, total_steps=total, pct_start=0.1, cycle_momentum=False)
+    return optimizer, schedule
 
 
 def _share_gradients(network: SegmentationNetwork) -> None:

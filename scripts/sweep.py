@@ -36,6 +36,7 @@ LEVERS = {
     "ema": "--ema 0.99",
     "warmup": "--warmup 3",
     "backbone-slower": "--lr-backbone 0.3",
+    "muon": "--kernel-lr 0.01",
     "no-flips": "--augment none",
     "light": "--augment light",
     "strong": "--augment robust",

@@ -34,6 +34,9 @@ class Levers:
     """Learning rate of AdamW, annealed along a cosine to 1e-6."""
     lr_backbone: float = 1.0
     """Learning rate of the backbone as a multiple of --lr, which then is the decoder's."""
+    kernel_lr: float | None = None
+    """Train the kernels of convolutions with Muon at this learning rate (0.01), annealed likewise,
+    and everything else with AdamW at --lr. Needs fewer epochs."""
     warmup: int = 0
     """Epochs in which the learning rate rises to --lr in even steps, before the cosine."""
     ema: float | None = None
@@ -55,6 +58,8 @@ class Levers:
             raise UsageError(f"--lr {self.lr}: expected above 0")
         if not self.lr_backbone > 0.0:
             raise UsageError(f"--lr-backbone {self.lr_backbone}: expected above 0")
+        if self.kernel_lr is not None and not self.kernel_lr > 0.0:
+            raise UsageError(f"--kernel-lr {self.kernel_lr}: expected above 0, or None for AdamW")
         if self.warmup < 0:
             raise UsageError(f"--warmup {self.warmup}: expected 0 or more epochs")
         if self.ema is not None and not 0.0 < self.ema < 1.0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.train.optimizer import ETA_MIN, OptimizerPlan
@@ -77,3 +78,38 @@ def test_a_scheduler_taken_up_in_the_warm_up_goes_on_as_if_never_stopped(network
             other.step()
             resumed.step()
         assert seen == whole[stop:]
+
+
+@pytest.mark.parametrize("lr_backbone", [1.0, 0.5])
+def test_with_muon_every_trained_weight_is_in_one_group_and_rates_fall_alike(network, lr_backbone):
+    plan = OptimizerPlan(lr_backbone=lr_backbone, kernel_lr=0.02)
+    seen = rates(plan, network, lr=1e-3, epochs=3)
+    first = [1e-3, 0.02] if lr_backbone == 1.0 else [1e-3, 5e-4, 0.02, 0.01]
+    assert seen[0] == pytest.approx(first)
+    assert seen[1] == pytest.approx([cosine(rate, 1, 3) for rate in first])
+    optimizer = plan.optimizer(network, lr=1e-3, weight_decay=0.0)
+    grouped = [id(weight) for group in optimizer.param_groups for weight in group["params"]]
+    assert sorted(grouped) == sorted(id(w) for w in network.parameters() if w.requires_grad)
+
+
+def test_muon_taken_up_from_its_state_goes_on_as_if_never_stopped():
+    def train(steps, *, stop):
+        torch.manual_seed(0)
+        network, plan = SegmentationNetwork(6), OptimizerPlan(kernel_lr=0.02)
+        optimizer = plan.optimizer(network, lr=1e-3, weight_decay=0.01)
+        scheduler = plan.scheduler(optimizer, epochs=steps)
+        for step in range(steps):
+            if step == stop:
+                states = optimizer.state_dict(), scheduler.state_dict()
+                optimizer = plan.optimizer(network, lr=1e-3, weight_decay=0.01)
+                scheduler = plan.scheduler(optimizer, epochs=steps)
+                optimizer.load_state_dict(states[0])
+                scheduler.load_state_dict(states[1])
+            for number, weight in enumerate(network.parameters()):
+                weight.grad = torch.full_like(weight, (step + number) % 3 - 1.0)
+            optimizer.step()
+            scheduler.step()
+        return network.state_dict()
+
+    whole, stopped = train(4, stop=None), train(4, stop=2)
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)

@@ -102,7 +102,9 @@ def _make_module(
         img_width=config.img_width,
         loss_type=config.loss,
         unlabeled=config.unlabeled,
-        plan=OptimizerPlan(lr_backbone=config.lr_backbone, warmup=config.warmup),
+        plan=OptimizerPlan(
+            lr_backbone=config.lr_backbone, warmup=config.warmup, kernel_lr=config.kernel_lr
+        ),
     )
     if resumed is not None:
         source = resumed_source(resumed, config, data)

@@ -1,4 +1,4 @@
-"""What moves the weights: AdamW by part, warm-up and cosine, and the moving average.
+"""What moves the weights: AdamW by part, Muon, warm-up and cosine, and the moving average.
 
 The request's recipe is AdamW with one learning rate and a cosine; everything else here is off
 unless an option asks for it. Called by ``train.module`` and ``train.fit``.
@@ -6,14 +6,18 @@ unless an option asks for it. Called by ``train.module`` and ``train.fit``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
-from torch.nn import Module
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from wristseg.modeling.network import SegmentationNetwork
+from wristseg.train.muon import MuonWithAdamW, split_kernels
 
 __all__ = ["ETA_MIN", "OptimizerPlan", "weight_average"]
 
@@ -28,31 +32,48 @@ class OptimizerPlan:
     Attributes:
         lr_backbone: Learning rate of the backbone as a multiple of the decoder's.
         warmup: Epochs in which it rises in even steps before the cosine.
+        kernel_lr: Learning rate of Muon for the kernels, or None for AdamW alone.
     """
 
     lr_backbone: float = 1.0
     warmup: int = 0
+    kernel_lr: float | None = None
 
-    def optimizer(self, network: Module, *, lr: float, weight_decay: float) -> AdamW:
-        """Return AdamW over the weights of a ``SegmentationNetwork`` that are trained.
+    def optimizer(
+        self, network: SegmentationNetwork, *, lr: float, weight_decay: float
+    ) -> Optimizer:
+        """Return an optimizer over the weights of a ``SegmentationNetwork`` that are trained.
 
         The decoder's group comes first, so that the first group's rate is ``lr`` in any case.
         """
         trained = {n: weight for n, weight in network.named_parameters() if weight.requires_grad}
-        groups: list[dict[str, object]] = [{"params": list(trained.values())}]
-        if self.lr_backbone != 1.0:
-            backbone = {name for name in trained if name.startswith("backbone.")}
-            groups = [
-                {"params": [trained[name] for name in trained if name not in backbone]},
-                {
-                    "params": [trained[name] for name in trained if name in backbone],
-                    "lr": lr * self.lr_backbone,
-                },
-            ]
-        # fused: one operation instead of a dozen small ones for each of 125 weights
-        return AdamW(groups, lr=lr, weight_decay=weight_decay, fused=True)
+        if self.kernel_lr is None:
+            # fused: one operation instead of a dozen small ones for each of 125 weights
+            groups = self._groups(trained, lr=lr)
+            return AdamW(groups, lr=lr, weight_decay=weight_decay, fused=True)
+        found, _ = split_kernels(list(trained.values()), num_classes=network.num_classes)
+        ids = {id(kernel) for kernel in found}
+        kernels = {name: weight for name, weight in trained.items() if id(weight) in ids}
+        others = {name: weight for name, weight in trained.items() if id(weight) not in ids}
+        return MuonWithAdamW(
+            self._groups(others, lr=lr),
+            self._groups(kernels, lr=self.kernel_lr),
+            weight_decay=weight_decay,
+        )
 
-    def scheduler(self, optimizer: AdamW, *, epochs: int) -> LRScheduler:
+    def _groups(self, weights: Mapping[str, Tensor], *, lr: float) -> list[dict[str, Any]]:
+        if self.lr_backbone == 1.0:
+            return [{"params": list(weights.values()), "lr": lr}]
+        backbone = {name for name in weights if name.startswith("backbone.")}
+        return [
+            {"params": [weights[name] for name in weights if name not in backbone], "lr": lr},
+            {
+                "params": [weights[name] for name in weights if name in backbone],
+                "lr": lr * self.lr_backbone,
+            },
+        ]
+
+    def scheduler(self, optimizer: Optimizer, *, epochs: int) -> LRScheduler:
         """Return the rate's course over ``epochs``, to be stepped after each.
 
         The warm-up's n epochs have 1/(n+1), 2/(n+1), ... of the rate that the cosine begins with
