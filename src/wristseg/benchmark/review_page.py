@@ -52,7 +52,6 @@ STEP_FRAMES = """async (count) => {
   return times;
 }"""
 
-_VIEWPORT = {"width": 1280, "height": 800}
 _START_TIMEOUT_S, _PAGE_TIMEOUT_MS = 120.0, 60_000
 _MARKED = ".tile.cursor .badge.grasp"
 
@@ -110,7 +109,7 @@ def find_browser() -> str | None:
 def _one_round(run: Run, browser: Browser, folder: Path) -> _Round:
     dataset = _write_dataset(run, folder / "dataset")
     with _serving(dataset, folder / "cache", run.log) as (url, start):
-        page = browser.new_page(viewport=_VIEWPORT)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(_PAGE_TIMEOUT_MS)
         began = time.perf_counter()
         page.goto(url)
@@ -124,7 +123,7 @@ def _one_round(run: Run, browser: Browser, folder: Path) -> _Round:
         page.wait_for_selector("#stage[data-shown]")
         page.wait_for_timeout(1000)  # whoever opens a frame looks at it
         keys = page.evaluate(STEP_FRAMES, run.plan.page_keys)
-        page.context.close()
+        page.close()
     shutil.rmtree(folder)
     return _Round(start, usable, tuple(milliseconds / 1000 for milliseconds in keys))
 

@@ -88,13 +88,8 @@ def preannotate(config: PreannotateConfig) -> Preannotated:
     """
     frames = InputFrames(config.inputs, lambda: every_frames(1))
     _require_images(frames)
-    target = NewFolder(
-        config.output,
-        (*frames.paths, model_path(config.checkpoint)),
-        _MADE,
-        RECORD,
-        config.overwrite,
-    )
+    inputs = (*frames.paths, model_path(config.checkpoint))
+    target = NewFolder(config.output, inputs, _MADE, RECORD, config.overwrite)
     segmenter = Segmenter.load(config.checkpoint, device=config.device)
     sha256 = sha256_of(model_path(config.checkpoint))
     form = _form(config, segmenter.classes, sha256)

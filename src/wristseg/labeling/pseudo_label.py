@@ -87,13 +87,8 @@ def pseudo_label(config: PseudoLabelConfig) -> PseudoLabels:
         DataError: No frame could be read, or the model is sure of none.
     """
     frames = InputFrames(config.inputs, lambda: every_frames(config.every))
-    target = NewFolder(
-        config.output,
-        (*frames.paths, model_path(config.checkpoint)),
-        _MADE,
-        RECORD,
-        config.overwrite,
-    )
+    inputs = (*frames.paths, model_path(config.checkpoint))
+    target = NewFolder(config.output, inputs, _MADE, RECORD, config.overwrite)
     model = SureModel(config.checkpoint, device=config.device)
     done = PseudoLabels(config.output, model.classes, warnings=_held_out(frames, model))
     with target.written() as folder:

@@ -113,9 +113,8 @@ def suggest(config: SuggestConfig) -> Suggestions:
             breaks a rule.
     """
     frames = InputFrames(config.inputs, lambda: every_frames(config.every))
-    inputs = (*frames.paths, model_path(config.checkpoint))
-    if config.labelled is not None:
-        inputs = (*inputs, config.labelled)
+    labels = () if config.labelled is None else (config.labelled,)
+    inputs = (*frames.paths, model_path(config.checkpoint), *labels)
     target = NewFolder(config.output, inputs, _MADE, RECORD, config.overwrite)
     labelled = None if config.labelled is None else load_labels(DatasetPaths(config.labelled))
     model = SureModel(config.checkpoint, device=config.device)
