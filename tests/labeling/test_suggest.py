@@ -52,7 +52,7 @@ def test_by_hand_uncertainty_times_distance_decides():
 
 @pytest.mark.parametrize(
     ("order", "expected"),
-    [("uncertainty", ["x", "beside x", "y"]), ("diversity", ["y", "x", "beside x"])],
+    [("uncertainty", ["x", "beside x", "y"]), ("diversity", ["y", "beside x", "x"])],
 )
 def test_either_part_alone_can_decide(order, expected):
     frames = [candidate("x", 0.5, 0.9), candidate("beside x", 0.55, 0.8), candidate("y", 0.9, 0.3)]
