@@ -99,7 +99,7 @@ def tag_hint(stem: str, tag: str, overlap: Overlap, size_hw: tuple[int, int]) ->
     if tag == "default" and overlap.held:
         text = (
             f"{stem} looks like a grasp frame without a mark: the object touches every finger"
-            f" and {pixels} pixels depend on the draw order; mark it in selections.json"
+            f" and {pixels} pixels depend on the draw order; mark it as grasp"
         )
         return TagHint("warning", text)
     if tag == "default" and pixels > _SLIGHT_OVERLAP * size_hw[0] * size_hw[1]:
