@@ -46,6 +46,10 @@ constraints-check:
 constraints:
     {{ run }} python scripts/constraints.py
 
+# Predictions for Label Studio through its own converter, in an environment of its own, and back.
+label-studio:
+    {{ run }} python scripts/label_studio_round_trip.py
+
 # Render data/dataset_v0 and data/clips again (needs EGL; about six minutes on two cores).
 dataset:
     {{ run }} wristseg render --preset dataset-v0 --output data/dataset_v0 --overwrite

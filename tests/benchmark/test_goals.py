@@ -6,7 +6,15 @@ import pytest
 
 from wristseg.benchmark.goals import find_goals
 from wristseg.benchmark.page import goal_lines
-from wristseg.benchmark.results import Agreement, Load, Prediction, Results, Tail, Work
+from wristseg.benchmark.results import (
+    Agreement,
+    Load,
+    PageTiming,
+    Prediction,
+    Results,
+    Tail,
+    Work,
+)
 from wristseg.benchmark.summary import miss_shares, summarize
 
 
@@ -113,3 +121,21 @@ def test_rows_without_figures_are_not_there_and_missed_goals_say_so(results):
     assert lines[2:] == [
         "| training epoch 640x480, batch 4 | 90.00 s | 30.00 s | 3.0x | 4.0x | 6.0x | **no** |"
     ]
+
+
+def page_timing(usable, key):
+    start = summarize([0.5])
+    return PageTiming(1000, "chromium 140", start, summarize(usable), summarize(key))
+
+
+def test_review_page_must_be_usable_within_two_seconds_and_follow_keys_within_100_ms(results):
+    results.review_page = page_timing([1.0, 1.5, 9.0], [0.02] * 20)
+    usable, key = goals_of(results).values()
+    assert (usable.value_text, usable.reached) == ("1.50 s", True)
+    assert (key.value_text, key.reached) == ("20 ms", True)
+    results.review_page = page_timing([2.1], [0.02] * 10 + [0.15] * 10)
+    assert [goal.reached for goal in goals_of(results).values()] == [False, False]
+
+
+def test_review_page_that_was_not_measured_has_no_goals_and_no_section(results):
+    assert goals_of(results) == {}

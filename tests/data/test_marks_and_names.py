@@ -85,6 +85,15 @@ def test_recording_is_the_name_without_its_frame_number(name: str, recording: st
     assert recording_of(name) == recording
 
 
+def test_label_studio_names_of_uploads_and_of_exports_with_images_lead_back_to_their_source() -> (
+    None
+):
+    assert source_stem("0a1b2c3d-a_frame_1.jpg") == "a_frame_1"
+    assert source_stem("0a1b2c3d__a_frame_1.jpg") == "a_frame_1"
+    assert source_stem("f00dcafe__0a1b2c3d-a_frame_1.jpg") == "a_frame_1"
+    assert source_stem("demo__a_frame_1.jpg") == "demo__a_frame_1"
+
+
 def test_roboflow_names_lead_back_to_their_source() -> None:
     assert source_stem("a_frame_1_jpg.rf.f00d.jpg") == "a_frame_1"
     assert source_stem("a_frame_1.jpg") == "a_frame_1"

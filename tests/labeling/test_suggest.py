@@ -23,8 +23,8 @@ def candidate(stem, place, doubt, recording="a"):
     return Candidate(stem, recording, doubt, np.array([place], np.float32))
 
 
-def chosen(candidates, known=NONE_KNOWN, *, count=10, per_recording=10):
-    found = rank(candidates, known, count=count, per_recording=per_recording)
+def chosen(candidates, known=NONE_KNOWN, *, count=10, per_recording=10, **order):
+    found = rank(candidates, known, count=count, per_recording=per_recording, **order)
     return [suggestion.stem for suggestion in found]
 
 
@@ -48,6 +48,21 @@ def test_by_hand_uncertainty_times_distance_decides():
     frames = [candidate("unsure", 0.5, 0.5), candidate("far", 0.9, 0.3)]
     (first, _) = rank(frames, np.zeros((1, 1), np.float32), count=2, per_recording=2)
     assert (first.stem, first.distance) == ("far", pytest.approx(0.9))
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("uncertainty", ["x", "beside x", "y"]), ("diversity", ["y", "beside x", "x"])],
+)
+def test_either_part_alone_can_decide(order, expected):
+    frames = [candidate("x", 0.5, 0.9), candidate("beside x", 0.55, 0.8), candidate("y", 0.9, 0.3)]
+    assert chosen(frames, np.array([[0.3]], np.float32), order=order) == expected
+
+
+@pytest.mark.parametrize("order", ["uncertainty", "diversity"])
+def test_no_order_suggests_near_duplicates(order):
+    frames = [candidate("x", 0.5, 0.9), candidate("x again", 0.51, 0.8)]
+    assert chosen(frames, order=order) == ["x"]
 
 
 def test_no_recording_has_more_than_its_cap():

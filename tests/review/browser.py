@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 
 import pytest
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from wristseg.benchmark.review_page import BROWSERS, find_browser
 
 
 @contextlib.contextmanager
 def chromium():
     """Yield a headless browser."""
-    path = next((found for found in map(shutil.which, _NAMES) if found is not None), None)
+    path = find_browser()
     if path is None:
-        pytest.fail(f"none of {', '.join(_NAMES)} is installed; on Debian: apt install chromium")
+        pytest.fail(f"none of {', '.join(BROWSERS)} is installed; on Debian: apt install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

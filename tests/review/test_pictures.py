@@ -14,7 +14,8 @@ from PIL import Image
 from tests.datasets import coco_file, edit_coco, make_coco_dataset
 from tests.review.serving import marks_on_disk, plain_model, serving, wait_until
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
-from wristseg.configs import DatasetPaths, MasksConfig, ReviewConfig
+from wristseg.configs import CheckConfig, DatasetPaths, MasksConfig, ReviewConfig
+from wristseg.data.check import check_dataset
 from wristseg.data.labels import load_labels
 from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
@@ -83,6 +84,45 @@ def test_scan_finds_damage_orders_and_disagreement(tmp_path, cache):
     iou, worst = whole["fits"]["default"]
     assert (0 < iou < 0.3, worst in {1, 3, 4, 5}) == (True, True)
     assert found[images[0].name]["fits"] == {}
+
+
+def found_by_scan(client, *, frames):
+    news = "/api/news?version=1&found=0"
+    wait_until(lambda: len(client.get(news).json["findings"]) == frames)
+    names = [frame["name"] for frame in client.get("/api/state").json["frames"]]
+    return {names[f["frame"]]: f for f in client.get(news).json["findings"]}
+
+
+def test_scan_says_which_tag_the_outlines_speak_against(tmp_path, cache):
+    dataset = make_coco_dataset(tmp_path / "d", frames=3, unlabelled=(2,))
+
+    def without_fingers(table):
+        kept = [row for row in table["annotations"] if row["image_id"] != 2]
+        kept += [row for row in table["annotations"] if row["image_id"] == 2][:3]
+        table["annotations"] = kept
+
+    edit_coco(dataset, without_fingers)
+    with serving(dataset, cache, scan=True) as client:
+        found = found_by_scan(client, frames=3)
+    held = found["demo0_frame_0000.jpg"]["hints"]
+    assert held.keys() == {"default"}
+    assert held["default"]["severity"] == "warning"
+    assert "looks like a grasp frame without a mark" in held["default"]["text"]
+    alone = found["demo1_frame_0001.jpg"]["hints"]
+    assert alone.keys() == {"grasp"}
+    assert "the mark changes nothing" in alone["grasp"]["text"]
+    assert found["demo0_frame_0002.jpg"]["hints"] == {}, "nobody labelled it"
+
+
+def test_page_and_check_say_the_same_of_tags(coco_dataset, cache, tmp_path):
+    report = check_dataset(CheckConfig(coco_dataset, output=tmp_path / "page.html"))
+    said = {finding.text for finding in report.findings if finding.topic == "tags"}
+    with serving(coco_dataset, cache, scan=True) as client:
+        found = found_by_scan(client, frames=6)
+    tags = {f.image_path.name: f.tag for f in load_labels(DatasetPaths(coco_dataset)).frames}
+    hints = [finding["hints"].get(tags[name]) for name, finding in found.items()]
+    assert {hint["text"] for hint in hints if hint is not None} == said
+    assert len(said) == 5
 
 
 def test_a_model_of_other_classes_is_refused(coco_dataset, cache):

@@ -37,6 +37,7 @@ from wristseg.benchmark.prediction import measure_loads, measure_predictions, st
 from wristseg.benchmark.prepare import prepare
 from wristseg.benchmark.process import ContestantError, ContestantProcess
 from wristseg.benchmark.results import Results
+from wristseg.benchmark.review_page import measure_review_page
 from wristseg.benchmark.run import Run
 from wristseg.benchmark.tail import measure_tails
 from wristseg.benchmark.training import measure_trainings
@@ -141,6 +142,9 @@ def _measure(
     if run.dataset is not None and plan.train_rounds > 0:
         with _part(run, steps, "training", plan.train_rounds * len(plan.trainings) * 2):
             measure_trainings(run)
+    if run.dataset is not None and plan.page_rounds > 0:
+        with _part(run, steps, "review page", plan.page_rounds):
+            measure_review_page(run)
     left_out = [("training", plan.train_rounds), ("clip to overlay mp4", plan.clip_rounds)]
     run.results.notes += [f"{part}: left out by --quick" for part, rounds in left_out if not rounds]
 

@@ -23,6 +23,7 @@ def find_goals(results: Results) -> list[Goal]:
         *_work_goals(results),
         *_tail_goals(results),
         *_agreement_goals(results),
+        *_review_page_goals(results),
     ]
 
 
@@ -111,6 +112,30 @@ def _tail_goals(results: Results) -> Iterator[Goal]:
                 aim=1.2,
                 suffix="",
             )
+
+
+def _review_page_goals(results: Results) -> Iterator[Goal]:
+    found = results.review_page
+    if found is None:
+        return
+    usable, key = found.usable, found.key
+    yield _at_most(
+        f"review page, {found.frames:,} frames usable",
+        f"median of {usable.count}",
+        usable.median,
+        must=2.0,
+        aim=None,
+        suffix=" s",
+    )
+    yield _at_most(
+        "review page, key to the next frame",
+        f"p95 of {key.count}, median {_ms(key.median)}",
+        1000 * key.p95,
+        must=100.0,
+        aim=None,
+        suffix=" ms",
+        digits=0,
+    )
 
 
 def _agreement_goals(results: Results) -> Iterator[Goal]:

@@ -52,6 +52,7 @@ def results_page(results: Results, *, plot: str) -> str:
     ]
     if results.works:
         parts += ["## Other work", "\n".join(_work_lines(results)), *_mask_text(results)]
+    parts += _review_page_parts(results)
     if results.agreements:
         parts += ["## Agreement with the plain fp32 forward pass"]
         parts += ["\n".join(_agreement_lines(results))]
@@ -79,6 +80,8 @@ _METHOD = """\
 - A turn starts with two frames that are not timed. Percentiles are over all frames of all rounds.
 - First mask: from the start of a process, libraries and files in the disk cache, to the first mask.
   Memory is the most that the process held until five masks later.
+- Review page: usable is from opening the address to the first mark that is saved and shown; keys
+  come four times a second while thumbnails are made in the background.
 - An epoch includes validation and checkpoints. The first one of a run is not timed.
 - Two works of `plain` end in another file than wristseg's: its overlay clip is MPEG-4 part 2, which
   is quicker to encode than H.264, and its files are not flushed to disk before they are renamed."""
@@ -213,6 +216,30 @@ def _mask_text(results: Results) -> list[str]:
         return []
     verdict = "are identical, pixel by pixel" if results.masks_identical else "**differ**"
     return [f"The masks that both drew {verdict}."]
+
+
+def _review_page_parts(results: Results) -> list[str]:
+    found = results.review_page
+    if found is None:
+        return []
+    rows = [
+        ("command to the page's address, s", found.start, 1),
+        (f"page of {found.frames:,} frames usable, s", found.usable, 1),
+        ("key to the next frame, ms", found.key, 1000),
+    ]
+    cells = [
+        (
+            name,
+            f"{factor * seconds.median:.2f}",
+            f"{factor * seconds.lowest:.2f}-{factor * seconds.highest:.2f}",
+            f"{factor * seconds.p95:.2f}",
+            str(seconds.count),
+        )
+        for name, seconds, factor in rows
+    ]
+    head = ("what", "median", "lowest-highest", "p95", "values")
+    text = f"`wristseg review` in headless {found.browser}, each start with an empty cache."
+    return ["## Review page", text, "\n".join(_table(head, cells))]
 
 
 def _agreement_lines(results: Results) -> list[str]:

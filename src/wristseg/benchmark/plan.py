@@ -44,6 +44,9 @@ class Plan:
         train_rounds: Runs of each training.
         trainings: The trainings.
         agreement_frames: Frames whose labels are compared; None for all.
+        page_rounds: Starts of the review page.
+        page_frames: Frames of the data set that it shows.
+        page_keys: Key presses of each start.
     """
 
     sizes_hw: tuple[tuple[int, int], tuple[int, int]]
@@ -59,6 +62,9 @@ class Plan:
     train_rounds: int
     trainings: tuple[TrainingWork, ...]
     agreement_frames: int | None
+    page_rounds: int = 0
+    page_frames: int = 1000
+    page_keys: int = 30
 
 
 FULL = Plan(
@@ -78,6 +84,7 @@ FULL = Plan(
         TrainingWork((84, 84), 16, own_epochs=9, plain_epochs=5, plain_workers=0),
     ),
     agreement_frames=None,
+    page_rounds=5,
 )
 
 QUICK = Plan(
@@ -94,6 +101,8 @@ QUICK = Plan(
     train_rounds=0,
     trainings=(),
     agreement_frames=6,
+    page_rounds=1,
+    page_keys=8,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from wristseg.benchmark.summary import Summary
 
-__all__ = ["Agreement", "Goal", "Load", "Prediction", "Results", "Tail", "Work"]
+__all__ = ["Agreement", "Goal", "Load", "PageTiming", "Prediction", "Results", "Tail", "Work"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,25 @@ class Work:
 
 
 @dataclass(frozen=True)
+class PageTiming:
+    """The page of ``wristseg review`` in a browser.
+
+    Attributes:
+        frames: Frames of the data set.
+        browser: Which one.
+        start: Seconds from the start of the command to the page's address.
+        usable: Seconds from opening the address to the first mark that the server has saved.
+        key: Seconds from a key press to the next frame on the screen.
+    """
+
+    frames: int
+    browser: str
+    start: Summary
+    usable: Summary
+    key: Summary
+
+
+@dataclass(frozen=True)
 class Agreement:
     """How far the labels of one contestant are those of the plain forward pass.
 
@@ -171,6 +190,7 @@ class Results:
         tails: Slow frames of long runs.
         loads: Time to the first mask and memory.
         works: Masks, clips, trainings.
+        review_page: The review page; None where it was left out.
         masks_identical: Whether both ways drew the same masks; None if not compared.
         agreements: Labels compared with the plain forward pass.
         goals: The table of goals.
@@ -194,6 +214,7 @@ class Results:
     tails: list[Tail] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
+    review_page: PageTiming | None = None
     masks_identical: bool | None = None
     agreements: list[Agreement] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)

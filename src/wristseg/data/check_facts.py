@@ -9,24 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from wristseg.artifacts import sha256_of
-from wristseg.classes import ClassTable
-from wristseg.data.draw import class_planes
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.progress import for_each
+from wristseg.data.tag_hints import Overlap, overlap_of
 from wristseg.errors import DataError
 
 __all__ = ["FrameFacts", "duplicate_images", "measure"]
-
-#: Outlines are a few pixels off: 1.5 % of the longer side still counts as touching. On
-#: data/dataset_v0 held cubes are within 4 pixels of both fingers, other overlaps beyond 100 of one.
-_TOUCH_SHARE = 0.015
 
 
 @dataclass(frozen=True)
@@ -37,16 +29,13 @@ class FrameFacts:
         frame: The frame.
         damage: Why its image cannot be decoded, or None.
         pixels: Pixels by class id.
-        overlap: Pixels whose class depends on the draw order; 0 for ready-made masks.
-        held: Whether the object that the orders place differently touches all classes it may be
-            in front of or behind (a cube between both fingers).
+        overlap: What the draw orders decide on it.
     """
 
     frame: LabelledFrame
     damage: str | None
     pixels: tuple[int, ...]
-    overlap: int
-    held: bool
+    overlap: Overlap
 
 
 def measure(dataset: LabelledDataset) -> list[FrameFacts]:
@@ -79,46 +68,5 @@ def _measure_frame(dataset: LabelledDataset, frame: LabelledFrame) -> FrameFacts
     except DataError as error:
         damage, mask = str(error), np.zeros((0, 0), np.uint8)
     counts = np.bincount(mask.ravel(), minlength=256)[: len(dataset.classes)]
-    overlap, held = (0, False) if frame.coco is None else _overlap(frame, dataset.classes)
-    return FrameFacts(frame, damage, tuple(counts.tolist()), overlap, held)
-
-
-def _overlap(frame: LabelledFrame, classes: ClassTable) -> tuple[int, bool]:
-    """Count the pixels two flipped classes both claim; say if one touches all its partners."""
-    assert frame.coco is not None
-    planes = class_planes(frame.coco)
-    flipped = _flipped_pairs(classes)
-    shared = np.zeros(frame.size_hw, np.bool_)
-    for first, second in flipped:
-        if first in planes and second in planes:
-            shared |= planes[first] & planes[second]
-    overlap = int(np.count_nonzero(shared))
-    if overlap == 0:
-        return 0, False
-    objects = set(planes).intersection(*(set(pair) for pair in flipped))
-    held = any(
-        all(
-            partner in planes and _touch(planes[object_], planes[partner])
-            for pair in flipped
-            for partner in pair - {object_}
-        )
-        for object_ in objects
-    )
-    return overlap, held
-
-
-def _flipped_pairs(classes: ClassTable) -> list[frozenset[int]]:
-    """Return the pairs of class ids that not all draw orders lay over each other the same way."""
-    orders = [classes.order_ids(tag) for tag in classes.draw_orders]
-    return [
-        frozenset(pair)
-        for pair in combinations(orders[0], 2)
-        if len({order.index(pair[0]) < order.index(pair[1]) for order in orders}) > 1
-    ]
-
-
-def _touch(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
-    reach = max(1, round(_TOUCH_SHARE * max(first.shape)))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    near = cv2.dilate(np.ascontiguousarray(first, np.uint8), kernel)
-    return bool(np.any(near.view(np.bool_) & second))
+    overlap = Overlap() if frame.coco is None else overlap_of(frame.coco, dataset.classes)
+    return FrameFacts(frame, damage, tuple(counts.tolist()), overlap)

@@ -14,6 +14,7 @@ from wristseg.classes import ClassTable
 from wristseg.data.check_facts import FrameFacts, duplicate_images
 from wristseg.data.problems import Problem
 from wristseg.data.split import Split, neighbours_in_train
+from wristseg.data.tag_hints import tag_hint
 
 __all__ = [
     "Finding",
@@ -29,9 +30,6 @@ Severity = Literal["error", "warning", "note"]
 
 #: A class on fewer frames than this share may well be missing from one by right.
 _USUAL_SHARE = 0.95
-
-#: Share of an image's pixels below which an overlap is a matter of two outlines being a pixel off.
-_SLIGHT_OVERLAP = 3e-5
 
 
 @dataclass(frozen=True)
@@ -84,24 +82,12 @@ def judge_tags(facts: Sequence[FrameFacts]) -> list[Finding]:
     """Report frames whose overlaps do not fit their tag."""
     findings = []
     for fact in facts:
-        stem, pixels = fact.frame.stem, fact.overlap
-        if fact.frame.coco is None or fact.damage is not None:
+        frame = fact.frame
+        if frame.coco is None or fact.damage is not None:
             continue
-        if fact.frame.tag == "grasp" and pixels == 0:
-            text = f"{stem} is marked as grasp, but no outlines overlap: the mark changes nothing"
-            findings.append(Finding("warning", "tags", text, stem))
-        elif fact.frame.tag == "default" and fact.held:
-            text = (
-                f"{stem} looks like a grasp frame without a mark: the object touches every finger"
-                f" and {pixels} pixels depend on the draw order; mark it in selections.json"
-            )
-            findings.append(Finding("warning", "tags", text, stem))
-        elif fact.frame.tag == "default" and pixels > _slight(fact):
-            text = (
-                f"{stem}: object and finger share {pixels} pixels of overlap;"
-                " right if the finger is in front"
-            )
-            findings.append(Finding("note", "tags", text, stem))
+        hint = tag_hint(frame.stem, frame.tag, fact.overlap, frame.size_hw)
+        if hint is not None:
+            findings.append(Finding(hint.severity, "tags", hint.text, frame.stem))
     return findings
 
 
@@ -158,8 +144,3 @@ def _duplicate(group: tuple[str, ...], train: set[str]) -> Finding:
         text = f"{names} are the same image, in training and in validation; exclude all but one"
         return Finding("error", "leak", text, group[0])
     return Finding("warning", "duplicates", f"{names} are the same image", group[0])
-
-
-def _slight(fact: FrameFacts) -> float:
-    height, width = fact.frame.size_hw
-    return _SLIGHT_OVERLAP * height * width

@@ -3,7 +3,7 @@
 OpenCV's and Pillow's polygon fills differ from COCO's by 2-4 % of an object's pixels, so the
 filling is pycocotools'. It only ever sees outlines that ``data.coco_rules`` has checked. Classes
 are laid over each other run by run, not pixel by pixel: a 640x480 frame has 307,200 pixels and
-about 3,800 runs. Called by ``data.labelled``, ``data.masks`` and ``data.check_facts``.
+about 3,800 runs. Called by ``data.labelled``, ``data.masks`` and ``data.tag_hints``.
 """
 
 from __future__ import annotations

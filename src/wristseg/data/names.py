@@ -16,7 +16,8 @@ from wristseg.images import IMAGE_SUFFIXES
 __all__ = ["frame_stem", "recording_of", "source_stem"]
 
 _ROBOFLOW = re.compile(r"^(?P<stem>.+?)_(?:jpe?g|png|bmp|webp|tiff?)\.rf\.[0-9A-Za-z]+$", re.I)
-_LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?P<stem>.+)$")
+#: A hash and ``-`` as a file is uploaded, a hash and ``__`` as it is exported together with images.
+_LABEL_STUDIO = re.compile(r"^(?:[0-9a-f]{8}__)?(?:[0-9a-f]{8}-)?(?P<stem>.+)$")
 _FRAME_NUMBER = re.compile(r"[\s._-]*(?:(?:frame|image|img)[\s._-]*)?\d+$", re.I)
 
 
@@ -40,6 +41,8 @@ def source_stem(name: str) -> str:
     >>> source_stem("demo_frame_0042_jpg.rf.0a1b2c3d.jpg")
     'demo_frame_0042'
     >>> source_stem("0a1b2c3d-demo_frame_0042.jpg")
+    'demo_frame_0042'
+    >>> source_stem("c3d40a1b__0a1b2c3d-demo_frame_0042.jpg")
     'demo_frame_0042'
     """
     stem = frame_stem(name)

@@ -14,11 +14,15 @@ from wristseg.errors import UsageError
 __all__ = [
     "FramesConfig",
     "MergeConfig",
+    "Order",
     "PreannotateConfig",
     "PseudoLabelConfig",
     "QaConfig",
     "SuggestConfig",
 ]
+
+#: What a frame is worth to ``wristseg suggest``.
+Order = Literal["both", "uncertainty", "diversity"]
 
 _Inputs = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
@@ -160,6 +164,9 @@ class SuggestConfig:
     """Most frames to suggest."""
     per_recording: int = 10
     """Most frames of one recording."""
+    order: Order = "both"
+    """Choose by uncertainty times distance from what is labelled (both), or by one of them alone:
+    the model's uncertainty, or diversity."""
     every: int = 5
     """Of a video, look at the first frame and every so many after it."""
     image_format: Literal["jpg", "png"] = "jpg"

@@ -94,6 +94,11 @@ class InputFrames:
         self._wanted = wanted
         self._taken: dict[str, Path] = {}
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return tuple(source.path for source in self.sources)
+
     def __iter__(self) -> Iterator[InputFrame]:
         for source in self.sources:
             try:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from wristseg.artifacts import git_commit, replacing_folder, versions, write_json, write_text
+from wristseg.artifacts import git_commit, versions, write_json, write_text
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
 from wristseg.data.draw import class_planes
 from wristseg.errors import DataError, UsageError
 from wristseg.labeling.coco_table import coco_table
 from wristseg.labeling.config import MergeConfig
-from wristseg.labeling.folder import require_free_folder
+from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.parts import PartFrame, read_parts
 from wristseg.model_info import json_values
 
@@ -84,32 +84,26 @@ def merge(config: MergeConfig) -> MergeSummary:
         DataError: A data set breaks rules, two images share a name, or labels of one image differ
             and none are preferred; all of them are listed.
     """
-    _require_free(config)
+    target = _target(config)
     records, warnings = read_parts(config.datasets)
     problems = _name_clashes(records)
     merged, conflicts = _joined(records, prefer_last=config.prefer == "last")
     if problems or conflicts:
         raise DataError("merge", [*problems, *conflicts])
-    with replacing_folder(config.output) as folder:
+    with target.written() as folder:
         _write(folder, merged, records[0].part.classes, config, warnings)
-        _require_free(config)  # another run may have ended there meanwhile
     return MergeSummary(config.output, tuple(merged), tuple(warnings))
 
 
-def _require_free(config: MergeConfig) -> None:
-    require_free_folder(
-        config.output,
-        inputs=config.datasets,
-        made=_MADE,
-        record=RECORD,
-        overwrite=config.overwrite,
-    )
+def _target(config: MergeConfig) -> NewFolder:
+    target = NewFolder(config.output, config.datasets, _MADE, RECORD, config.overwrite)
     inside = [p for p in config.datasets if config.output.resolve().is_relative_to(p.resolve())]
     if inside:
         raise UsageError(
             f"--output {config.output}: lies in the data set {inside[0]}, which is not to be "
             "changed; choose another folder"
         )
+    return target
 
 
 def _name_clashes(records: Sequence[PartFrame]) -> list[str]:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 import wristseg
 from wristseg.artifacts import (
     git_commit,
-    replacing_folder,
     sha256_of,
     versions,
     write_json,
@@ -30,7 +29,7 @@ from wristseg.data.progress import with_progress
 from wristseg.errors import DataError, UsageError
 from wristseg.images import read_image_rgb
 from wristseg.labeling.config import PreannotateConfig
-from wristseg.labeling.folder import require_free_folder
+from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.inputs import InputFrame, InputFrames, every_frames
 from wristseg.labeling.label_studio import image_address, label_config, task
 from wristseg.labeling.sheet import evenly, write_sheet
@@ -89,7 +88,8 @@ def preannotate(config: PreannotateConfig) -> Preannotated:
     """
     frames = InputFrames(config.inputs, lambda: every_frames(1))
     _require_images(frames)
-    _require_free(config, frames)
+    inputs = (*frames.paths, model_path(config.checkpoint))
+    target = NewFolder(config.output, inputs, _MADE, RECORD, config.overwrite)
     segmenter = Segmenter.load(config.checkpoint, device=config.device)
     sha256 = sha256_of(model_path(config.checkpoint))
     form = _form(config, segmenter.classes, sha256)
@@ -100,11 +100,10 @@ def preannotate(config: PreannotateConfig) -> Preannotated:
     done.problems = list(frames.problems)
     if not done.images:
         raise DataError(", ".join(config.inputs), done.problems)
-    with replacing_folder(config.output) as folder:
+    with target.written() as folder:
         names = form.write_to(folder)
         _write_sheet(folder / "overview.jpg", done, segmenter)
         write_json(folder / RECORD, _record(config, done, segmenter, sha256))
-        _require_free(config, frames)  # another run may have ended there meanwhile
     done.files = tuple(config.output / name for name in names)
     return done
 
@@ -121,16 +120,6 @@ def _require_images(frames: InputFrames) -> None:
         other = names.setdefault(source.path.stem.casefold(), source.path)
         if other != source.path:
             raise UsageError(f"{other} and {source.path}: share a name; rename one of them")
-
-
-def _require_free(config: PreannotateConfig, frames: InputFrames) -> None:
-    require_free_folder(
-        config.output,
-        inputs=[*(source.path for source in frames.sources), model_path(config.checkpoint)],
-        made=_MADE,
-        record=RECORD,
-        overwrite=config.overwrite,
-    )
 
 
 def _predicted(

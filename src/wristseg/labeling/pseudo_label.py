@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.artifacts import git_commit, replacing_folder, versions, write_json, write_text
+from wristseg.artifacts import git_commit, versions, write_json, write_text
 from wristseg.classes import DEFAULT_CLASSES, IGNORE_INDEX, ClassTable
 from wristseg.data.names import recording_of
 from wristseg.data.progress import with_progress
 from wristseg.errors import DataError
 from wristseg.images import read_image_rgb, read_mask, write_mask
 from wristseg.labeling.config import PseudoLabelConfig
-from wristseg.labeling.folder import require_free_folder
+from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.inputs import InputFrames, every_frames, store_frame
 from wristseg.labeling.probabilities import SureModel, confident_mask
 from wristseg.labeling.sheet import evenly, write_sheet
@@ -87,27 +87,17 @@ def pseudo_label(config: PseudoLabelConfig) -> PseudoLabels:
         DataError: No frame could be read, or the model is sure of none.
     """
     frames = InputFrames(config.inputs, lambda: every_frames(config.every))
-    _require_free(config, frames)
+    inputs = (*frames.paths, model_path(config.checkpoint))
+    target = NewFolder(config.output, inputs, _MADE, RECORD, config.overwrite)
     model = SureModel(config.checkpoint, device=config.device)
     done = PseudoLabels(config.output, model.classes, warnings=_held_out(frames, model))
-    with replacing_folder(config.output) as folder:
+    with target.written() as folder:
         _label_all(frames, model, done, folder, config)
         done.problems = frames.problems
         if not done.images:
             raise DataError(", ".join(config.inputs), _nothing_labelled(done, config))
         _write_besides(folder, done, model, config)
-        _require_free(config, frames)  # another run may have ended there meanwhile
     return done
-
-
-def _require_free(config: PseudoLabelConfig, frames: InputFrames) -> None:
-    require_free_folder(
-        config.output,
-        inputs=[*(source.path for source in frames.sources), model_path(config.checkpoint)],
-        made=_MADE,
-        record=RECORD,
-        overwrite=config.overwrite,
-    )
 
 
 def _label_all(

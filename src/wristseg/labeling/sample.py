@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.artifacts import git_commit, replacing_folder, sha256_of, versions, write_json
+from wristseg.artifacts import git_commit, sha256_of, versions, write_json
 from wristseg.data.progress import with_progress
 from wristseg.errors import DataError
 from wristseg.images import read_image_rgb
 from wristseg.labeling.config import FramesConfig
 from wristseg.labeling.diversity import farthest_first, thumbnail
-from wristseg.labeling.folder import require_free_folder
+from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.inputs import (
     InputFrame,
     InputFrames,
@@ -69,9 +69,9 @@ def sample_frames(config: FramesConfig) -> SampledFrames:
         DataError: No frame could be read.
     """
     frames = InputFrames(config.inputs, _wanted(config), videos_only=True)
-    _require_free(config, frames)
+    target = NewFolder(config.output, frames.paths, _MADE, RECORD, config.overwrite)
     done = SampledFrames(config.output)
-    with replacing_folder(config.output) as folder:
+    with target.written() as folder:
         (folder / "images").mkdir()
         for frame in _taken(config, frames, done):
             name = store_frame(folder / "images", frame, config.image_format)
@@ -80,15 +80,7 @@ def sample_frames(config: FramesConfig) -> SampledFrames:
         if not done.frames:
             raise DataError(", ".join(config.inputs), done.problems)
         _write_besides(folder, done, config)
-        _require_free(config, frames)  # another run may have ended there meanwhile
     return done
-
-
-def _require_free(config: FramesConfig, frames: InputFrames) -> None:
-    videos = [source.path for source in frames.sources]
-    require_free_folder(
-        config.output, inputs=videos, made=_MADE, record=RECORD, overwrite=config.overwrite
-    )
 
 
 def _wanted(config: FramesConfig) -> Callable[[], Wanted]:

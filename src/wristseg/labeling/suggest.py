@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.artifacts import git_commit, replacing_folder, versions, write_json
+from wristseg.artifacts import git_commit, versions, write_json
 from wristseg.configs import DatasetPaths
 from wristseg.data.labels import LabelledDataset, load_labels
 from wristseg.data.names import recording_of
 from wristseg.data.progress import for_each, with_progress
 from wristseg.errors import DataError
-from wristseg.labeling.config import SuggestConfig
+from wristseg.labeling.config import Order, SuggestConfig
 from wristseg.labeling.diversity import NEAR_DUPLICATE, distances, thumbnail
-from wristseg.labeling.folder import require_free_folder
+from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.inputs import InputFrames, every_frames, store_frame
 from wristseg.labeling.probabilities import SureModel, confident_mask
 from wristseg.labeling.sheet import Tile, write_sheet
@@ -113,20 +113,27 @@ def suggest(config: SuggestConfig) -> Suggestions:
             breaks a rule.
     """
     frames = InputFrames(config.inputs, lambda: every_frames(config.every))
-    _require_free(config, frames)
+    labels = () if config.labelled is None else (config.labelled,)
+    inputs = (*frames.paths, model_path(config.checkpoint), *labels)
+    target = NewFolder(config.output, inputs, _MADE, RECORD, config.overwrite)
     labelled = None if config.labelled is None else load_labels(DatasetPaths(config.labelled))
     model = SureModel(config.checkpoint, device=config.device)
     known = _features(labelled)
     candidates = _candidates(frames, model, total=frames.expected(config.every))
     done = Suggestions(config.output, candidates=len(candidates), problems=frames.problems)
-    chosen = rank(candidates, known, count=config.count, per_recording=config.per_recording)
+    chosen = rank(
+        candidates,
+        known,
+        count=config.count,
+        per_recording=config.per_recording,
+        order=config.order,
+    )
     if not chosen:
         raise DataError(", ".join(config.inputs), _nothing_chosen(done))
-    with replacing_folder(config.output) as folder:
+    with target.written() as folder:
         done.frames, tiles = _stored(config, model, chosen, folder)
         write_sheet(folder / "overview.jpg", tiles, columns=5)
         write_json(folder / RECORD, _record(config, model, labelled, done))
-        _require_free(config, frames)  # another run may have ended there meanwhile
     return done
 
 
@@ -159,14 +166,16 @@ def rank(
     *,
     count: int,
     per_recording: int,
+    order: Order = "both",
 ) -> list[Suggestion]:
-    """Choose one frame after another by uncertainty times distance.
+    """Choose one frame after another, by default by uncertainty times distance.
 
     Args:
         candidates: The frames to choose from.
         known: (N, D) float32, thumbnails of labelled frames; N may be 0.
         count: Most frames to choose.
         per_recording: Most frames of one recording.
+        order: What a frame is worth: uncertainty times distance, or one of them alone.
 
     Returns:
         The frames in the order they were chosen; none nearer than ``NEAR_DUPLICATE`` to a labelled
@@ -186,23 +195,13 @@ def rank(
         open_ &= nearest >= NEAR_DUPLICATE
         if not open_.any():
             break
-        place = int(np.where(open_, doubts * nearest, -1.0).argmax())
+        worth = {"both": doubts * nearest, "uncertainty": doubts, "diversity": nearest}[order]
+        place = int(np.where(open_, worth, -1.0).argmax())
         best, distance = candidates[place], float(nearest[place])
         chosen.append(Suggestion(best.stem, best.recording, best.uncertainty, distance))
         taken[best.recording] += 1
         nearest = np.minimum(nearest, distances(features, features[place]))
     return chosen
-
-
-def _require_free(config: SuggestConfig, frames: InputFrames) -> None:
-    inputs = [*(source.path for source in frames.sources), model_path(config.checkpoint)]
-    require_free_folder(
-        config.output,
-        inputs=inputs if config.labelled is None else [*inputs, config.labelled],
-        made=_MADE,
-        record=RECORD,
-        overwrite=config.overwrite,
-    )
 
 
 def _features(labelled: LabelledDataset | None) -> NDArray[np.float32]:

@@ -291,6 +291,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fault": finding.fault,
         "differs": finding.differs,
         "fits": fits,
+        "hints": {tag: asdict(hint) for tag, hint in finding.hints.items()},
     }
 
 

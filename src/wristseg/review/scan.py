@@ -1,4 +1,4 @@
-"""Go over all frames in the background: thumbnails, damaged images, draw orders, disagreement.
+"""Go over all frames in the background: thumbnails, damage, draw orders, tags, disagreement.
 
 The page is there at once; what is found reaches it bit by bit. One thread, so that the page and
 whatever else runs on the machine have the other cores. Called by ``review.server``.
@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wristseg.data.agreement import Agreement, agreement
+from wristseg.data.tag_hints import Overlap, TagHint, overlap_of, tag_hint
 from wristseg.errors import DataError
 from wristseg.review.frames import FrameTable
 from wristseg.review.pictures import Pictures
@@ -33,12 +34,15 @@ class Finding:
         fault: Why its image or its mask cannot be used, or None.
         differs: Whether the draw order changes a pixel.
         agreements: By draw order how well the model fits; empty without a model.
+        hints: By tag what speaks against it, as ``wristseg check`` says it; nothing where the
+            outlines fit the tag, and where nobody drew any.
     """
 
     number: int
     fault: str | None
     differs: bool
     agreements: dict[str, Agreement]
+    hints: dict[str, TagHint] = field(default_factory=dict)
 
 
 class Scan:
@@ -96,16 +100,30 @@ class Scan:
     def _look(self, number: int) -> Finding:
         fault = self._table.image_fault(number)
         agreements: dict[str, Agreement] = {}
+        hints: dict[str, TagHint] = {}
         differs = False
         try:
             if fault is None and not self._pictures.has_thumbnail(number):
                 self._pictures.thumbnail(number)
             differs = self._table.orders_differ(number)
+            hints = self._hints(number, differs=differs)
             if fault is None and self._pictures.has_model:
                 agreements = self._agreements(number, differs=differs)
         except (DataError, OSError) as error:
             fault = fault or str(error)
-        return Finding(number, fault, differs, agreements)
+        return Finding(number, fault, differs, agreements, hints)
+
+    def _hints(self, number: int, *, differs: bool) -> dict[str, TagHint]:
+        candidate = self._table.frames[number].candidate
+        if candidate.coco is None or not candidate.labelled:
+            return {}
+        # Where the orders draw the same there is no overlap that is worth a word.
+        overlap = overlap_of(candidate.coco, self._table.classes) if differs else Overlap()
+        hints = {
+            tag: tag_hint(candidate.stem, tag, overlap, candidate.size_hw)
+            for tag in self._table.classes.draw_orders
+        }
+        return {tag: hint for tag, hint in hints.items() if hint is not None}
 
     def _agreements(self, number: int, *, differs: bool) -> dict[str, Agreement]:
         if not self._table.frames[number].candidate.labelled:

@@ -6,8 +6,10 @@ In: a finished run folder. Out: ``TrainSummary``. Called by ``train.fit``.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wristseg.modeling.safe_load import load_untrusted
 from wristseg.train.checkpoints import BEST
@@ -48,15 +50,8 @@ def lacks_report(folder: Path) -> bool:
 def summarize_finished(folder: Path) -> TrainSummary:
     """Return the summary of a run that ``metrics.json`` says is finished."""
     said = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return TrainSummary(
-        run_dir=folder,
-        best_checkpoint=folder / BEST,
-        val_iou=said["val/iou"],
-        per_class_iou=said["per_class_iou"],
-        best_epoch=said["best_epoch"],
-        epochs=said["epochs"],
-        seconds=said["seconds"],
-        archived=None,
+    return _summary(
+        folder, said, said["best_epoch"], epochs=said["epochs"], seconds=said["seconds"]
     )
 
 
@@ -70,12 +65,24 @@ def summarize(folder: Path, *, epochs: int, archived: Path | None, seconds: floa
         seconds: Time it took.
     """
     best = load_untrusted(folder / BEST)["wristseg"]["metrics"]
+    return _summary(folder, best, best["epoch"], epochs=epochs, seconds=seconds, archived=archived)
+
+
+def _summary(
+    folder: Path,
+    metrics: Mapping[str, Any],
+    best_epoch: int,
+    *,
+    epochs: int,
+    seconds: float,
+    archived: Path | None = None,
+) -> TrainSummary:
     return TrainSummary(
         run_dir=folder,
         best_checkpoint=folder / BEST,
-        val_iou=best["val/iou"],
-        per_class_iou=best["per_class_iou"],
-        best_epoch=best["epoch"],
+        val_iou=metrics["val/iou"],
+        per_class_iou=metrics["per_class_iou"],
+        best_epoch=best_epoch,
         epochs=epochs,
         seconds=seconds,
         archived=archived,

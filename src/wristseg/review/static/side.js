@@ -11,6 +11,7 @@ export function fillFacts(element, store, number) {
     ["p", "", marksOf(store, number)],
     ...fitLines(store, number),
     ...store.problemsOf(number).map((text) => ["p", "problem", text]),
+    ...noteLines(store, number),
   ];
   element.replaceChildren(...lines.map(([name, className, text]) => {
     const line = document.createElement(name);
@@ -39,6 +40,11 @@ function fitLines(store, number) {
     if (otherIou > iou + 0.002) lines.push(["p", "hint", `order ${other} would fit better: ${percent(otherIou)}`]);
   }
   return lines;
+}
+
+function noteLines(store, number) {
+  const hint = store.hint(number);
+  return hint?.severity === "note" ? [["p", "hint", hint.text]] : [];
 }
 
 function percent(share) {

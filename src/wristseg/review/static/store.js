@@ -13,7 +13,7 @@ export class Store extends EventTarget {
     this.orders = Object.keys(state.orders);
     this.problems = state.problems;
     this.frames = state.frames.map((frame, number) => ({
-      ...frame, number, differs: null, fits: {}, fault: null,
+      ...frame, number, differs: null, fits: {}, fault: null, hints: {},
     }));
     this.looked = new Set(state.looked);
     this.found = 0;
@@ -52,12 +52,13 @@ export class Store extends EventTarget {
   }
 
   takeFindings(findings) {
-    for (const { frame, fault, differs, fits } of findings) {
-      Object.assign(this.frames[frame], { fault, differs, fits });
+    for (const { frame, fault, differs, fits, hints } of findings) {
+      Object.assign(this.frames[frame], { fault, differs, fits, hints });
     }
     this.found += findings.length;
     if (findings.length === 0) return;
-    if (this.found === this.frames.length && this.sort === "suspicion") this.relist();
+    const waits = this.sort === "suspicion" || this.filter === "problems";
+    if (this.found === this.frames.length && waits) this.relist();
     this.#tell("findings");
   }
 
@@ -73,8 +74,15 @@ export class Store extends EventTarget {
   }
 
   problemsOf(number) {
-    const frame = this.frames[number];
-    return frame.fault === null ? frame.problems : [...frame.problems, frame.fault];
+    const { problems, fault } = this.frames[number];
+    const hint = this.hint(number);
+    const found = [fault, hint?.severity === "warning" ? hint.text : null];
+    return [...problems, ...found.filter((text) => text !== null)];
+  }
+
+  /** What speaks against a frame's tag: { severity, text }, or undefined; none once it is excluded. */
+  hint(number) {
+    return this.excluded.has(number) ? undefined : this.frames[number].hints[this.tag(number)];
   }
 
   /** How far model and label are apart, 0 to 1; null where nothing was compared. */
