@@ -153,6 +153,12 @@ class LiveSegmenter:
         return self.statistics.masks > 0
 
     @property
+    def frames_waiting(self) -> int:
+        """Frames between the camera and the model: never more than one."""
+        with self._clock.condition:
+            return len(self._capture.slot)
+
+    @property
     def released(self) -> bool:
         """Whether the camera was let go; false while its driver hangs, even after ``close``."""
         return self._capture.released

@@ -33,6 +33,8 @@ _OPTIONS = {
 }
 #: How long opening and a single read may take before the camera counts as gone, seconds.
 _OPEN_S, _READ_S = 5.0, 2.0
+#: Cameras pad a picture's end with a few bytes.
+_JPEG_END_WITHIN = 64
 
 
 class StreamCamera(Camera):
@@ -56,6 +58,7 @@ class StreamCamera(Camera):
         self._packets: Iterator[av.Packet] = iter(())
         self._decoded: list[av.VideoFrame] = []
         self._t_packet = 0.0
+        self._is_jpeg = False
 
     def open(self) -> None:
         """Connect.
@@ -76,6 +79,7 @@ class StreamCamera(Camera):
         rate = stream.guessed_rate
         # MJPEG has no times; FFmpeg then says 25, or the rate of its clock.
         self.fps = float(rate) if rate is not None and 1 <= rate <= 240 else None
+        self._is_jpeg = stream.codec_context.name == "mjpeg"
         self._container, self._packets = container, container.demux(stream)
 
     def read(self) -> CameraFrame:
@@ -108,10 +112,18 @@ class StreamCamera(Camera):
         if packet is None or packet.size == 0:  # an empty packet is FFmpeg's end of file
             raise CameraLostError("the other side ended the stream")
         self._t_packet = time.monotonic()
+        if self._is_jpeg and not _ends_as_jpeg(packet):
+            raise BadFrameError("the picture was cut off on its way")
         try:
             return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
         except (av.error.FFmpegError, OSError) as error:
             raise BadFrameError(f"frame cannot be decoded: {_reason(error)}") from error
+
+
+def _ends_as_jpeg(packet: av.Packet) -> bool:
+    """Tell whether a picture is whole; FFmpeg makes up what is missing, and says nothing."""
+    end = memoryview(packet)[-_JPEG_END_WITHIN:]
+    return b"\xff\xd9" in bytes(end)
 
 
 def without_password(url: str) -> str:
