@@ -26,7 +26,7 @@ class Driver:
         self.released = False
         Driver.last = self
 
-    def isOpened(self):
+    def isOpened(self):  # noqa: N802 - OpenCV's name
         return True
 
     def set(self, _name, _value):
@@ -76,7 +76,7 @@ def test_driver_that_gives_something_else_is_refused_and_let_go(device, asked, m
 
 
 def test_device_that_is_not_there_says_so_and_names_those_that_are(tmp_path):
-    with pytest.raises(CameraLostError, match="is not there; there (is none|are)"):
+    with pytest.raises(CameraLostError, match=r"is not there; there (is none|are)"):
         DeviceCamera(str(tmp_path / "video9")).open()
 
 

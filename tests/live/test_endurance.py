@@ -40,4 +40,3 @@ def test_f26_ten_thousand_ticks_with_a_slow_model_keep_queue_age_and_memory_boun
     assert frames["dropped"] > 0.5 * frames["captured"]
     assert abs(frames["captured"] - frames["dropped"] - _TICKS) <= 2
     assert report["statuses"]["ok"] == report["ticks"]
-

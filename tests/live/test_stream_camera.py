@@ -60,7 +60,9 @@ def test_cut_pictures_of_a_stream_are_bad_frames(server):
 def test_stream_that_nobody_serves_is_lost_and_its_password_is_not_told():
     with MjpegServer() as server:
         url = server.url
-    with pytest.raises(CameraLostError, match=r"http://127\.0\.0\.1:\d+/stream.mjpg: cannot") as told:
+    with pytest.raises(
+        CameraLostError, match=r"http://127\.0\.0\.1:\d+/stream.mjpg: cannot"
+    ) as told:
         StreamCamera(url).open()
     assert "secret" not in str(told.value)
 

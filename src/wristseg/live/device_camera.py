@@ -100,7 +100,7 @@ class DeviceCamera(Camera):
         if self._asked_hw is not None:
             height, width = self._asked_hw
             # Uncompressed, USB 2 has room for 640x480 at 30 frames per second and no more.
-            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"))
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
             given = self._property(cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)

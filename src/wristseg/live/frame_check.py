@@ -89,7 +89,8 @@ def _wrong_pixels(frame: NDArray[np.uint8], sample: NDArray[np.uint8]) -> str | 
     rows = max(1, int(sample.shape[0] * _CUT_SHARE))
     lowest = sample[-1, 0]
     # White tables and black gaps saturate a sensor to one value; nothing else in the world does.
-    if 0 < lowest.min() and lowest.max() < 255 and (sample[-rows:] == lowest).all():
+    inside = lowest.min() > 0 and lowest.max() < 255
+    if inside and (sample[-rows:] == lowest).all():
         below = frame[-rows * _STEP :]
         if (below == lowest).all():
             return f"frame is cut off: its lower part is one colour, BGR {_colour(sample)}"

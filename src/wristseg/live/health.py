@@ -132,7 +132,8 @@ def reference_areas(path: Path, num_classes: int) -> dict[int, AreaRange]:
 
 def _of_light(brightness: float) -> Iterable[str]:
     if not _DARK <= brightness <= _BRIGHT:
-        yield f"frame is very {'dark' if brightness < _DARK else 'bright'} ({brightness:.0f} of 255)"
+        kind = "dark" if brightness < _DARK else "bright"
+        yield f"frame is very {kind} ({brightness:.0f} of 255)"
 
 
 def _of_change(changed: float | None) -> Iterable[str]:

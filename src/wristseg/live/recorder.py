@@ -77,7 +77,7 @@ class Recorder:
 
     def __exit__(
         self,
-        _kind: type[BaseException] | None,
+        kind: type[BaseException] | None,
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
@@ -85,10 +85,10 @@ class Recorder:
         self._waiting.put(None)
         self._thread.join()
         if self.recorded == 0 and self._error is None:
-            self._error = OSError("no mask was recorded")
+            self._error = OSError(f"{self._path}: no mask was recorded")
         if self._error is not None:
             self._files.__exit__(type(self._error), self._error, None)
-            if _kind is None:
+            if kind is None:
                 raise self._error
             return
         self._files.close()

@@ -15,11 +15,9 @@ from typing import Any
 
 from wristseg.artifacts import git_commit, sha256_of, versions, write_json
 from wristseg.interruption import signals_deferred
-from wristseg.live.cameras import open_camera
 from wristseg.live.config import LiveConfig
 from wristseg.live.filter import TemporalFilter
 from wristseg.live.health import HealthCheck, reference_areas
-from wristseg.live.limits import LiveLimits
 from wristseg.live.recorder import Recorder
 from wristseg.live.result import STATUSES, LiveResult
 from wristseg.live.segmenter import LiveSegmenter
@@ -92,7 +90,6 @@ def live(config: LiveConfig, *, done: Callable[[LiveSummary], None]) -> None:
 
 
 def _segmenter(config: LiveConfig) -> LiveSegmenter:
-    rate = config.hz
     reference = config.reference
 
     def health(model: MaskModel) -> HealthCheck:
@@ -104,7 +101,7 @@ def _segmenter(config: LiveConfig) -> LiveSegmenter:
     return LiveSegmenter.open(
         config.checkpoint,
         camera=config.camera,
-        hz=rate,
+        hz=config.hz,
         fps=config.fps,
         size_hw=config.size_hw,
         loop=config.loop,

@@ -20,7 +20,6 @@ import numpy as np
 
 from wristseg.errors import (
     CameraEndedError,
-    CameraLostError,
     CheckpointError,
     LiveStatusError,
     WatchdogError,
@@ -28,14 +27,15 @@ from wristseg.errors import (
 from wristseg.interruption import raise_lost_signal
 from wristseg.live.camera import Camera
 from wristseg.live.cameras import open_camera
-from wristseg.live.capture import Capture, Fault
+from wristseg.live.capture import Fault
 from wristseg.live.clock import Clock, SystemClock
 from wristseg.live.filter import TemporalFilter
 from wristseg.live.health import HealthCheck
 from wristseg.live.limits import LiveLimits
 from wristseg.live.result import STATUSES, LiveResult
 from wristseg.live.statistics import LiveStatistics
-from wristseg.live.worker import MaskModel, Segmented, Worker
+from wristseg.live.threads import LoopThreads
+from wristseg.live.worker import MaskModel, Segmented
 from wristseg.packed_file import model_path
 from wristseg.predict import Segmenter
 
@@ -77,10 +77,9 @@ class LiveSegmenter:
         self._clock = clock or SystemClock()
         self._filter = mask_filter
         self._health = health
-        self._capture = Capture(camera, self._clock, freeze_frames=self.limits.freeze_frames)
+        self._threads = LoopThreads(camera, self.limits, self._clock)
         #: Ages, misses and statuses so far.
         self.statistics = LiveStatistics(self.limits.period_s, warm_up=warm_up)
-        self._worker: Worker | None = None
         self._model: MaskModel | None = None
         self._last: Segmented | None = None
         self._faults_in_a_row = 0
@@ -156,19 +155,22 @@ class LiveSegmenter:
     def frames_waiting(self) -> int:
         """Frames between the camera and the model: never more than one."""
         with self._clock.condition:
-            return len(self._capture.slot)
+            return len(self._threads.capture.slot)
 
     @property
     def released(self) -> bool:
         """Whether the camera was let go; false while its driver hangs, even after ``close``."""
-        return self._capture.released
+        return self._threads.capture.released
 
     def __enter__(self) -> Self:
         try:
-            self._start()
+            self._model = self._threads.start(
+                self._load, self.statistics, mask_filter=self._filter, health=self._health
+            )
         except BaseException:
             self.close()
             raise
+        self._alive = self._clock.now()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -212,7 +214,7 @@ class LiveSegmenter:
         if self.limits.on_fault == "raise" and self._faults_in_a_row >= limit:
             raise LiveStatusError(
                 f"{self.camera.name}: {limit} ticks in a row without a new mask, the last is "
-                f"{result.status} ({result.problem}); the newest mask is {result.age_ms:.0f} ms old",
+                f"{result.status} ({result.problem}); newest mask: {result.age_ms:.0f} ms old",
                 status=result.status,
             )
         return result
@@ -220,7 +222,7 @@ class LiveSegmenter:
     def report(self) -> dict[str, Any]:
         """Return the figures of the loop so far, as they stand in the JSON report."""
         with self._clock.condition:
-            capture = self._capture
+            capture = self._threads.capture
             return self.statistics.report(
                 capture.counts, dropped=capture.slot.dropped, now=self._clock.now()
             )
@@ -231,76 +233,18 @@ class LiveSegmenter:
         A camera whose driver hangs in a read is let go as soon as that read returns, or with the
         end of the process.
         """
-        self._close(wait_s=_CLOSE_S)
-
-    def _close(self, *, wait_s: float) -> None:
-        with self._clock.condition:
-            until = self._clock.now() + wait_s
-            self._capture.close()
-            if self._worker is not None:
-                self._worker.close()
-            while not self._closed() and self._clock.now() < until:
-                self._clock.wait(until)
-
-    def _closed(self) -> bool:
-        never_started = math.isinf(self._alive)
-        worker_over = self._worker is None or self._worker.finished
-        return never_started or (worker_over and self._capture.released)
-
-    def _start(self) -> None:
-        clock, capture = self._clock, self._capture
-        self._alive = clock.now()
-        clock.start("wristseg-capture", capture.run)
-        with clock.condition:
-            self._wait_for(lambda: capture.opened)
-            frame_hw = self.camera.frame_hw if self.camera.waits else self._first_frame_hw()
-        assert frame_hw is not None
-        self._model = self._load(frame_hw)
-        with clock.condition:
-            self._worker = Worker(
-                self._model, capture, clock, self.statistics,
-                mask_filter=self._filter,
-                health=None if self._health is None else self._health(self._model),
-            )  # fmt: skip
-            clock.start("wristseg-segment", self._worker.run)
-            capture.begin()
-            self._wait_for(lambda: self._worker is not None and len(self._worker.newest) > 0)
-            self._alive = clock.now()
-
-    def _first_frame_hw(self) -> tuple[int, int]:
-        self._wait_for(lambda: len(self._capture.slot) > 0)
-        frame = self._capture.slot.peek()
-        assert frame is not None
-        return frame.bgr.shape[0], frame.bgr.shape[1]
-
-    def _wait_for(self, there: Callable[[], bool]) -> None:
-        """Wait for the camera, its first frame, or the first mask.
-
-        Raises:
-            CameraLostError: It did not come in time.
-        """
-        until = self._clock.now() + self.limits.start_s
-        while not there():
-            self._raise_errors()
-            fault = self._capture.fault
-            if self._clock.now() >= until or self._is_over():
-                why = "no frame came" if fault is None else fault.problem
-                raise CameraLostError(
-                    f"{self.camera.name}: no usable frame within {self.limits.start_s:g} s: {why}"
-                )
-            self._clock.wait(until)
+        self._threads.close(wait_s=_CLOSE_S)
 
     def _wait(self, timeout_s: float | None) -> tuple[Segmented, Fault | None]:
         """Return a new mask, or the last one and what is wrong."""
-        assert self._worker is not None, "enter the context first"
         began = self._clock.now()
         while True:
-            new = self._worker.newest.take()
+            new = self._threads.worker.newest.take()
             if new is not None:
                 self._last, self._alive = new, new.t_ready
                 return new, None
-            self._raise_errors()
-            if self._is_over():
+            self._threads.raise_errors()
+            if self._threads.is_over():
                 raise CameraEndedError(f"{self.camera.name}: played to its end")
             self._raise_if_stuck()
             assert self._last is not None
@@ -315,15 +259,15 @@ class LiveSegmenter:
         if timeout_s is not None:
             return began + timeout_s
         next_tick = self._last_tick + self.limits.period_s
-        if self._capture.fault is None:
+        if self._threads.capture.fault is None:
             next_tick = max(next_tick, self._last.frame.t_capture + self.limits.stale_s)
         return min(next_tick, began + self.limits.stale_s)
 
     def _fault(self, now: float) -> Fault:
         assert self._last is not None
-        if self._capture.fault is not None:
-            return self._capture.fault
-        if self._capture.newest_id > self._last.frame.frame_id:
+        if self._threads.capture.fault is not None:
+            return self._threads.capture.fault
+        if self._threads.capture.newest_id > self._last.frame.frame_id:
             return Fault("stale", STATUSES["stale"], now)
         return Fault("timeout", STATUSES["timeout"], now)
 
@@ -347,22 +291,10 @@ class LiveSegmenter:
             health=segmented.health,
         )
 
-    def _raise_errors(self) -> None:
-        worker_error = None if self._worker is None else self._worker.error
-        for error in (self._capture.error, worker_error):
-            if error is not None:
-                raise error
-
-    def _is_over(self) -> bool:
-        """Tell whether a recording has ended and all its frames are segmented."""
-        waiting = len(self._capture.slot) > 0
-        busy = self._worker is not None and (self._worker.busy or len(self._worker.newest) > 0)
-        return self._capture.ended and not waiting and not busy
-
     def _stuck_at(self) -> float:
         """Return when the watchdog ends the loop."""
-        fault, limits = self._capture.fault, self.limits
-        until = max(self._alive, self._capture.recovered) + limits.watchdog_s
+        fault, limits = self._threads.capture.fault, self.limits
+        until = max(self._alive, self._threads.capture.recovered) + limits.watchdog_s
         gone = fault is not None and fault.status == "disconnected"
         if limits.reconnect_s is not None and fault is not None and gone:
             return max(until, fault.since + limits.reconnect_s)
@@ -373,9 +305,9 @@ class LiveSegmenter:
         if now < self._stuck_at():
             return
         fault = self._fault(now)
-        self._close(wait_s=self.limits.period_s)
+        self._threads.close(wait_s=self.limits.period_s)
         raise WatchdogError(
             f"{self.camera.name}: no new mask for {now - self._alive:.2f} s, expected one every "
-            f"{self.limits.period_s:.3f} s: {fault.status} ({fault.problem}); the camera was let go",
+            f"{self.limits.period_s:.3f} s: {fault.status} ({fault.problem}); the camera is let go",
             status=fault.status,
         )
