@@ -36,7 +36,7 @@ def main(
     checkpoint: Path,
     /,
     *clips: Path,
-    moved: tuple[float, ...] = (4.0,),
+    moved: tuple[float, ...] = (10.0,),
     least_area: tuple[float, ...] = (0.0, 1 / 2000),
     device: str = "auto",
 ) -> int:

@@ -195,6 +195,14 @@ def test_f25_good_tick_between_faults_starts_their_count_anew():
             rig.camera.switch("good")
 
 
+def test_f25_asking_often_does_not_make_more_ticks_of_one_period():
+    with Rig(on_fault="raise") as rig:
+        rig.good_ticks()
+        for _ in range(100):
+            assert rig.tick(timeout_s=0.0).status == "timeout"
+        rig.good_ticks(1)
+
+
 def test_f25_held_mask_keeps_its_frame_and_grows_older():
     with Rig(on_fault="hold") as rig:
         last = rig.good_ticks()[-1]

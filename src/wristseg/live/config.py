@@ -25,8 +25,8 @@ class LiveConfig:
     """A device (0, /dev/video0), an address (http://, rtsp://), or a video that is played as if it
     were filmed now."""
     hz: float | None = None
-    """Ticks per second of the loop, whose period all limits count in; the camera's frames per
-    second, else 30, where not given."""
+    """Ticks per second of the loop, whose period all limits count in; where not given, --fps, else
+    the file's own rate, else 30."""
     fps: float | None = None
     """Frames per second to ask a device for, or to play a file at instead of its own rate."""
     size: str | None = None

@@ -33,7 +33,7 @@ class FilterSettings:
         least_area: Regions below this share of the frame are filled from around them; 0 for none.
     """
 
-    moved: float | None = 4.0
+    moved: float | None = 10.0
     least_area: float = 0.0
 
 

@@ -83,6 +83,7 @@ class LiveSegmenter:
         self._model: MaskModel | None = None
         self._last: Segmented | None = None
         self._faults_in_a_row = 0
+        self._counted = -math.inf
         #: When the last mask came, or the loop began; the watchdog counts from here.
         self._alive = math.inf
         self._last_tick = -math.inf
@@ -109,7 +110,7 @@ class LiveSegmenter:
         Args:
             checkpoint: As for ``Segmenter.load``.
             camera: Number or path of a device, path of a video, or address of a stream.
-            hz: Ticks per second of the caller's loop; the camera's frames per second, else 30,
+            hz: Ticks per second of the caller's loop; those of ``fps`` or of the file, else 30,
                 where not given.
             fps: See ``open_camera``.
             size_hw: See ``open_camera``.
@@ -209,7 +210,7 @@ class LiveSegmenter:
             self._last_tick = now
             result = self._result(segmented, fault, now)
             self.statistics.count_tick(result, new=fault is None, now=now)
-        self._faults_in_a_row = 0 if result.ok else self._faults_in_a_row + 1
+        self._count_fault(result, now)
         limit = self.limits.raise_after
         if self.limits.on_fault == "raise" and self._faults_in_a_row >= limit:
             raise LiveStatusError(
@@ -234,6 +235,13 @@ class LiveSegmenter:
         end of the process.
         """
         self._threads.close(wait_s=_CLOSE_S)
+
+    def _count_fault(self, result: LiveResult, now: float) -> None:
+        """Count ticks in a row without a new mask: one per period, however often somebody asks."""
+        if result.ok:
+            self._faults_in_a_row, self._counted = 0, now
+        elif now - self._counted >= 0.9 * self.limits.period_s:
+            self._faults_in_a_row, self._counted = self._faults_in_a_row + 1, now
 
     def _wait(self, timeout_s: float | None) -> tuple[Segmented, Fault | None]:
         """Return a new mask, or the last one and what is wrong."""
