@@ -8,11 +8,13 @@ tracing is off as well (https://rerun.io/docs, "rerun analytics").
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import util
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -127,7 +129,7 @@ def _blueprint() -> rrb.Blueprint:
 def _private_settings() -> Iterator[None]:
     """Let Rerun, and the viewer that it starts, find settings of ours."""
     ours = {
-        "XDG_CONFIG_HOME": str(cache_dir() / "rerun"),
+        "XDG_CONFIG_HOME": str(_settings_folder()),
         "TELEMETRY_ENABLED": "false",
         "OTEL_SDK_DISABLED": "true",
     }
@@ -144,19 +146,35 @@ def _private_settings() -> Iterator[None]:
 
 
 def _switch_reports_off() -> None:
-    """Tell Rerun not to report its use.
+    """Tell Rerun not to report its use, unless it was told before.
 
     Raises:
         UsageError: It does not take that, and is not started then.
     """
-    command = [sys.executable, "-m", "rerun", "analytics", "disable"]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = _settings_folder() / "rerun" / "analytics.json"
+        if json.loads(kept.read_text(encoding="utf-8"))["analytics_enabled"] is False:
+            return
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
+            [str(_program()), "analytics", "disable"],
+            capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(f"Rerun's usage reports cannot be switched off: {error}") from error
     if done.returncode != 0:
         raise UsageError(
             f"Rerun's usage reports cannot be switched off: {done.stderr.strip() or done.stdout}"
         )
+
+
+def _settings_folder() -> Path:
+    return cache_dir() / "rerun"
+
+
+def _program() -> Path:
+    """Return Rerun's program inside its package; the one on the PATH loads Python first."""
+    package = util.find_spec("rerun_cli")
+    folders = [] if package is None else package.submodule_search_locations or []
+    name = "rerun.exe" if sys.platform == "win32" else "rerun"
+    return next((Path(folder) / name for folder in folders), Path(name))
