@@ -30,7 +30,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    return make_clip(tmp_path_factory.mktemp("clips") / "a.mp4", frames=12, fps=5)
+    return make_clip(tmp_path_factory.mktemp("clips") / "a.mp4", frames=8, fps=10)
 
 
 def run(capsys, *arguments):
@@ -89,7 +89,7 @@ def test_camera_that_fails_ends_with_4_and_leaves_a_whole_report(
     capsys, checkpoint, clip, tmp_path
 ):
     report, video = tmp_path / "live.json", tmp_path / "masks.mkv"
-    # A clip at a twentieth of the loop's rate is a camera that is much too slow.
+    # A clip at a tenth of the loop's rate is a camera that is much too slow.
     code, stdout, stderr = run(
         capsys, "--camera", clip, "--checkpoint", checkpoint, "--hz", "100", "--warm-up", "0",
         "--device", "cpu", "--report", report, "--record", video,

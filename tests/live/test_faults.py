@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from wristseg.errors import (
     WatchdogError,
 )
 from wristseg.live import LiveLimits, LiveSegmenter
+from wristseg.live.clock import SystemClock
 
 _MOMENT = 1e-6
 
@@ -269,6 +272,20 @@ def test_f25_what_breaks_in_the_model_is_raised_in_the_loop():
         with pytest.raises(DataError, match="another size"):
             rig.ticks(3)
     assert not rig.camera.is_open
+
+
+def test_f25_hanging_read_ends_the_loop_in_time_on_the_machines_own_clock():
+    clock = SystemClock()
+    camera, model = FakeCamera(clock, fps=10.0), FakeModel(clock, infer_s=0.0)
+    limits = LiveLimits(hz=10.0, on_fault="hold")
+    with LiveSegmenter(lambda _size_hw: model, camera, limits, clock=clock) as live:
+        camera.switch("hang")
+        began = time.monotonic()
+        with pytest.raises(WatchdogError, match="timeout"):
+            list(live)
+        # Half a second is the limit; the rest is for a machine that has other things to do.
+        assert time.monotonic() - began < 10.0
+        camera.switch("good")
 
 
 def test_recording_that_ends_gives_all_its_masks_and_then_stops():

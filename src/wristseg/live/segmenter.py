@@ -32,7 +32,7 @@ from wristseg.live.clock import Clock, SystemClock
 from wristseg.live.filter import TemporalFilter
 from wristseg.live.health import HealthCheck
 from wristseg.live.limits import LiveLimits
-from wristseg.live.result import STATUSES, LiveResult
+from wristseg.live.result import STATUSES, LiveResult, Status
 from wristseg.live.statistics import LiveStatistics
 from wristseg.live.threads import LoopThreads
 from wristseg.live.worker import MaskModel, Segmented
@@ -282,10 +282,10 @@ class LiveSegmenter:
     def _result(self, segmented: Segmented, fault: Fault | None, now: float) -> LiveResult:
         frame = segmented.frame
         age_s = now - frame.t_capture
-        if fault is None and age_s > self.limits.stale_s:
-            status, problem = "stale", STATUSES["stale"]
-        else:
-            status, problem = ("ok", "") if fault is None else (fault.status, fault.problem)
+        status: Status = "ok" if age_s <= self.limits.stale_s else "stale"
+        problem = "" if status == "ok" else STATUSES[status]
+        if fault is not None:
+            status, problem = fault.status, fault.problem
         empty = status != "ok" and self.limits.on_fault == "empty"
         return LiveResult(
             mask=np.zeros_like(segmented.mask) if empty else segmented.mask,

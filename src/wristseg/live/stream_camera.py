@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from wristseg.errors import UsageError
 from wristseg.live.camera import BadFrameError, Camera, CameraFrame, CameraLostError
@@ -55,7 +56,7 @@ class StreamCamera(Camera):
             raise UsageError(f"{self.name}: cameras with an address are read over {known}")
         self._url = url
         self._container: av.container.InputContainer | None = None
-        self._packets: Iterator[av.Packet] = iter(())
+        self._packets: Iterator[av.Packet[VideoStream]] = iter(())
         self._decoded: list[av.VideoFrame] = []
         self._t_packet = 0.0
         self._is_jpeg = False
@@ -120,7 +121,7 @@ class StreamCamera(Camera):
             raise BadFrameError(f"frame cannot be decoded: {_reason(error)}") from error
 
 
-def _ends_as_jpeg(packet: av.Packet) -> bool:
+def _ends_as_jpeg(packet: av.Packet[VideoStream]) -> bool:
     """Tell whether a picture is whole; FFmpeg makes up what is missing, and says nothing."""
     end = memoryview(packet)[-_JPEG_END_WITHIN:]
     return b"\xff\xd9" in bytes(end)
