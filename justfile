@@ -62,3 +62,7 @@ build:
 # The full benchmark beside the plain script and peers, into docs/benchmarks (25 minutes on two idle cores).
 benchmark *args:
     {{ run }} --group bench wristseg benchmark {{ args }}
+
+# The live loop in real time on a clip: age, deadlines, drops, memory, per model (idle machine).
+measure-live *args:
+    {{ run }} python scripts/measure_live.py {{ args }}

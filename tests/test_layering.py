@@ -40,6 +40,7 @@ _MAY_IMPORT = {
     "train": _BASE | {"data", "modeling"},
     "predict": _BASE,
     "policy": _BASE | {"predict"},
+    "live": _BASE | {"predict"},
     "evaluate": _BASE | {"data", "predict"},
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
@@ -48,8 +49,8 @@ _MAY_IMPORT = {
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    # Options of some commands lie in synth/config.py, evaluate/config.py and labeling/config.py.
-    "cli": _BASE | {"demo", "synth", "evaluate", "labeling"},
+    # Options of some commands lie in config.py of synth/, evaluate/, labeling/ and live/.
+    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "live"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -148,7 +149,15 @@ def test_reader_of_imports_sees_both_kinds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "module", ["wristseg.predict", "wristseg.cli.main", "wristseg.predict.predict"]
+    "module",
+    [
+        "wristseg.predict",
+        "wristseg.cli.main",
+        "wristseg.predict.predict",
+        "wristseg.live",
+        "wristseg.live.run",
+        "wristseg.cli.live",
+    ],
 )
 def test_import_brings_no_training_library(module):
     code = f"import sys, {module}; print([m for m in {_HEAVY!r} if m in sys.modules])"

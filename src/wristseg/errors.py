@@ -6,6 +6,13 @@
     |-- DataError            3  labels, images or videos that break a rule; lists every fault found
     |-- CheckpointError      3  a model file that cannot be trusted or does not fit
     |-- TrainingError        3  a training that cannot go on: the loss or a weight is not finite
+    |-- CameraError          3  a camera that cannot be opened
+    |   |-- CameraLostError     ... or that went away
+    |   |-- BadFrameError       one frame of it is damaged; the live loop turns it into a status
+    |   `-- CameraEndedError    a recording was played to its end; no error of a command
+    |-- LiveError            4  a live loop ended early; what it wrote up to then is whole
+    |   |-- LiveStatusError     too many ticks in a row without a new mask
+    |   `-- WatchdogError       no new mask for so long that something has to be stuck
     |-- ContestantError      3  a program that is measured beside wristseg failed (benchmark)
     `-- PartialResultError   4  some of the outputs could not be made; names which
 
@@ -18,12 +25,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
+    "BadFrameError",
+    "CameraEndedError",
+    "CameraError",
+    "CameraLostError",
     "CheckpointError",
     "DataError",
+    "LiveError",
+    "LiveStatusError",
     "MissingExtraError",
     "PartialResultError",
     "TrainingError",
     "UsageError",
+    "WatchdogError",
     "WristsegError",
 ]
 
@@ -94,3 +108,42 @@ class PartialResultError(WristsegError):
     """Some outputs were written, some could not be; the message lists the latter."""
 
     exit_code = 4
+
+
+class CameraError(WristsegError):
+    """A camera cannot be used."""
+
+
+class CameraLostError(CameraError):
+    """The camera is not there, or no longer; opening it again may help."""
+
+
+class BadFrameError(CameraError):
+    """One frame cannot be used; the next may be whole."""
+
+
+class CameraEndedError(CameraError):
+    """A recording that stood in for a camera has been played to its end."""
+
+
+class LiveError(WristsegError):
+    """A live loop cannot go on; reports and recordings up to then are whole."""
+
+    exit_code = 4
+
+
+class LiveStatusError(LiveError):
+    """Too many ticks in a row had no new mask.
+
+    Args:
+        message: What happened.
+        status: Status of the last tick (``wristseg.live.Status``).
+    """
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WatchdogError(LiveStatusError):
+    """No new mask for the watchdog's time; the camera was let go."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": "compare two models on the same frames: is the difference more than noise?",
     "export": "write one file for ONNX Runtime or OpenVINO, checked against the checkpoint",
     "predict": "predict masks for images, folders and videos",
+    "live": "segment a camera in real time; every mask says how old it is",
     "suggest": "tell which frames to label next",
     "preannotate": "write a model's masks for annotation tools, to be corrected there",
     "pseudo-label": "label frames with a model, where it is sure, to train on them",
