@@ -44,12 +44,14 @@ _MAY_IMPORT = {
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
     "labeling": _BASE | {"data", "predict"},
+    "lerobot": _BASE | {"data", "predict", "labeling"},
     "benchmark": _BASE | {"modeling"},
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    # Options of some commands lie in synth/config.py, evaluate/config.py and labeling/config.py.
-    "cli": _BASE | {"demo", "synth", "evaluate", "labeling"},
+    # Options of some commands lie in synth/config.py, evaluate/config.py, labeling/config.py
+    # and lerobot/config.py.
+    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "lerobot"},
     "__main__": {"cli"},
     "__init__": set(),
 }

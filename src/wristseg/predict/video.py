@@ -109,6 +109,7 @@ class VideoReader:
         self.decoded = 0
         self._damaged = 0
         self._pts: list[int] = []
+        self._offset = 0
         if not path.is_file():  # opening a FIFO would wait for a writer for ever
             raise DataError(path, "is no regular file" if path.exists() else "no such file")
         try:
@@ -129,6 +130,11 @@ class VideoReader:
         """Declared frames per second; 30 where the file declares none that makes sense."""
         rate = self._header.rate
         return rate if rate is not None and 0 < rate <= 1000 else _DEFAULT_FPS
+
+    @property
+    def first_pts(self) -> int:
+        """The file's own time of the first frame that was decoded, which becomes 0 here."""
+        return self._offset
 
     @property
     def declared_frames(self) -> int | None:
