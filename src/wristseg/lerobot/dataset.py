@@ -102,7 +102,7 @@ def camera_videos(info: DatasetInfo, camera: str, *, mask_camera: str = "") -> l
         )
         for (place, mask_place), found in spans.items()
     ]
-    problems = [problem for video in videos for problem in _file_problems(info.root, video)]
+    problems = [problem for video in videos for problem in _file_problems(video)]
     if problems:
         raise DataError(info.root, problems)
     return sorted(videos, key=lambda video: video.spans[0].episode)
@@ -168,7 +168,7 @@ def _seconds(path: Path, row: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-def _file_problems(root: Path, video: CameraVideo) -> list[str]:
+def _file_problems(video: CameraVideo) -> list[str]:
     if video.place.is_absolute() or ".." in video.place.parts:
         return [f"{video.place}: the path of a video leads out of the data set"]
     if not video.path.is_file():

@@ -7,7 +7,6 @@ per episode, v3.0 has several episodes in one
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,9 +131,7 @@ def _problems(raw: Mapping[str, Any]) -> list[str]:
     problems = []
     fps = raw.get("fps")
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000:
-        problems.append(f"fps is {fps!r}, expected a number above 0")
-    elif not math.isfinite(fps):
-        problems.append(f"fps is {fps!r}, expected a number above 0")
+        problems.append(f"fps is {fps!r}, expected a number above 0, up to 1000")
     chunk = raw.get("chunks_size", _DEFAULT_CHUNK)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         problems.append(f"chunks_size is {chunk!r}, expected a whole number above 0")

@@ -135,7 +135,7 @@ def open_mask_camera(
         pixel_format=pixel_format(size_hw),
         fps=fps,
         time_base=time_base,
-        # Without B-frames packets have the order of the frames, and no edit list shifts their times.
+        # Without B-frames packets keep the frames' order, and no edit list shifts their times.
         options={**{name: str(value) for name, value in ENCODER.items()}, "bf": "0"},
         comment=comment,
     )

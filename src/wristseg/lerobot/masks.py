@@ -106,7 +106,7 @@ def write_lerobot_masks(config: LerobotMasksConfig) -> WrittenMasks:
     )
     model = _model(config)
     with replacing_folder(config.output) as folder:
-        _write_videos(info, videos, folder, segmenter, done, comment=_comment(done, model))
+        _write_videos(_Run(info, folder, segmenter, done, _comment(done, model)), videos)
         changed = changed_files(info, places)
         names = tuple(segmenter.classes.names)
         added = MaskCamera(name, camera, step, names, model, done.counts)
@@ -146,19 +146,22 @@ def _comment(done: WrittenMasks, model: dict[str, str]) -> str:
     )
 
 
-def _write_videos(
-    info: DatasetInfo,
-    videos: list[CameraVideo],
-    folder: Path,
-    segmenter: Segmenter,
-    done: WrittenMasks,
-    *,
-    comment: str,
-) -> None:
-    total = sum(video.frames for video in videos)
+@dataclass(frozen=True)
+class _Run:
+    """What the steps of a run share."""
+
+    info: DatasetInfo
+    folder: Path
+    segmenter: Segmenter
+    done: WrittenMasks
+    comment: str
+
+
+def _write_videos(run: _Run, videos: list[CameraVideo]) -> None:
+    done, total = run.done, sum(video.frames for video in videos)
     shown = set(evenly(total, _SHEET_FRAMES))
     tiles: list[Tile] = []
-    with closing(_all_masks(info, videos, folder, segmenter, done, comment)) as masks:
+    with closing(_all_masks(run, videos)) as masks:
         for placed, mask in with_progress(masks, total=total, doing="segmenting"):
             raise_lost_signal()
             if placed.episode is not None:
@@ -167,40 +170,30 @@ def _write_videos(
                 picture = blend(placed.frame.rgb, mask, done.classes, alpha=0.5)
                 tiles.append((picture, f"episode {placed.episode} frame {placed.number}"))
             done.frames += 1
-    write_sheet(folder / SHEET, tiles, columns=6)
+    write_sheet(run.folder / SHEET, tiles, columns=6)
 
 
 def _all_masks(
-    info: DatasetInfo,
-    videos: list[CameraVideo],
-    folder: Path,
-    segmenter: Segmenter,
-    done: WrittenMasks,
-    comment: str,
+    run: _Run, videos: list[CameraVideo]
 ) -> Generator[tuple[EpisodeFrame, NDArray[np.uint8]], None, None]:
     for video in videos:
-        target = folder / video.mask_place
+        target = run.folder / video.mask_place
         target.parent.mkdir(parents=True, exist_ok=True)
         written: list[tuple[object, bytes]] = []
-        for placed, mask in _video_masks(info, video, target, segmenter, done, comment):
+        for placed, mask in _video_masks(run, video, target):
             time_s = placed.frame.pts * placed.frame.time_base
             written.append((time_s, _digest(mask)))
             yield placed, mask
-        _read_back(target, written, done.step)
-        done.mask_bytes += target.stat().st_size
+        _read_back(target, written, run.done.step)
+        run.done.mask_bytes += target.stat().st_size
 
 
 def _video_masks(
-    info: DatasetInfo,
-    video: CameraVideo,
-    target: Path,
-    segmenter: Segmenter,
-    done: WrittenMasks,
-    comment: str,
+    run: _Run, video: CameraVideo, target: Path
 ) -> Generator[tuple[EpisodeFrame, NDArray[np.uint8]], None, None]:
     """Segment a video and encode its masks; a video that is not whole is an error."""
-    problems: list[str] = []
-    size_hw = info.size_hw(done.source_camera)
+    missing: list[str] = []
+    size_hw = run.info.size_hw(run.done.source_camera)
     with VideoReader(video.path) as reader, ReadAhead(_timed(reader), depth=_DEPTH) as ahead:
         frames = iter(ahead)
         first = next(frames, None)
@@ -209,18 +202,17 @@ def _video_masks(
         with open_mask_camera(
             target,
             size_hw,
-            step=done.step,
+            step=run.done.step,
             fps=reader.fps,
             time_base=first.time_base,
-            comment=comment,
+            comment=run.comment,
         ) as writer:
-            whole = chain([first], frames)
-            for placed in episode_frames(whole, video, info.fps, problems):
-                mask = segmenter.predict_rgb(placed.frame.rgb)
+            for placed in episode_frames(chain([first], frames), video, run.info.fps, missing):
+                mask = run.segmenter.predict_rgb(placed.frame.rgb)
                 writer.write(mask, placed.frame.pts)
                 yield placed, mask
-        # Masks beside frames that were made up or moved would be worse than none.
-        problems = reader.problems + problems
+    # Masks beside frames that were made up or moved would be worse than none.
+    problems = reader.problems + missing
     if problems:
         raise DataError(video.path, [*problems, "record or download it again"])
 
