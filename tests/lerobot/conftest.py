@@ -1,19 +1,20 @@
-"""A small model whose masks hold several classes."""
+"""The model of these tests: a stand-in that gives every class."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.plain_reference import randomised_network, save_plain_checkpoint
-from wristseg.predict import Segmenter
+from tests.lerobot.stand_in import ColourSegmenter
 
 
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "best.ckpt"
-    return save_plain_checkpoint(path, randomised_network(), size_hw=(32, 48))
+@pytest.fixture
+def segmenter():
+    return ColourSegmenter()
 
 
-@pytest.fixture(scope="session")
-def segmenter(checkpoint):
-    return Segmenter.load(checkpoint, device="cpu")
+@pytest.fixture
+def checkpoint(tmp_path, segmenter, monkeypatch):
+    monkeypatch.setattr("wristseg.lerobot.masks.Segmenter.load", lambda *_, **__: segmenter)
+    path = tmp_path / "best.ckpt"
+    path.write_bytes(b"weights")
+    return path

@@ -33,7 +33,7 @@ def make_dataset(
     size_hw: tuple[int, int] = (48, 64),
     cameras: tuple[str, ...] = (CAMERA, "observation.images.front"),
 ) -> Path:
-    """Write a data set of ``lengths`` frames by episode; v3.0 has the last one in a second video."""
+    """Write a data set of ``lengths`` frames by episode; v3.0 has the last in a second video."""
     for camera in cameras:
         for place, episodes in _videos(version, camera, lengths):
             start = sum(lengths[: episodes[0]])
@@ -122,7 +122,7 @@ def _info(version, lengths, size_hw, cameras):
         },
     }
     counters = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-    features = {name: camera for name in cameras} | {
+    features = dict.fromkeys(cameras, camera) | {
         "action": {"dtype": "float32", "shape": [2], "names": ["a", "b"]},
         **{
             name: {
