@@ -19,6 +19,8 @@ from wristseg.classes import DEFAULT_CLASSES
 from wristseg.lerobot.mask_camera import ids_of_grey
 
 _HZ = 30
+#: These tests are about which frames come, not how soon: a busy machine may take its time.
+_PATIENCE_MS = 20_000
 
 
 class Stream(http.server.BaseHTTPRequestHandler):
@@ -99,16 +101,16 @@ def test_picture_and_mask_of_a_turn_are_of_one_frame_while_newer_ones_arrive(vie
     for camera in views.values():
         camera.connect()
     numbers = set()
-    for turn in range(60):
-        rgb = views["wrist"].read_latest()
-        time.sleep(0.045 if turn % 3 == 0 else 0.0)  # a frame or two arrive between the reads
-        mask = views["wrist_mask"].read_latest()
+    for turn in range(40):
+        rgb = views["wrist"].read_latest(max_age_ms=_PATIENCE_MS)
+        time.sleep(0.1 if turn % 3 == 0 else 0.0)  # newer frames arrive between the reads
+        mask = views["wrist_mask"].read_latest(max_age_ms=_PATIENCE_MS)
         assert rgb.shape == mask.shape == (48, 64, 3)
         assert np.unique(ids_of_grey(mask, 40)).tolist() == [told(rgb) % 6]
         numbers.add(views["wrist"].last_pair.number)
         assert views["wrist_mask"].last_pair is views["wrist"].last_pair
-        time.sleep(0.02)
-    assert len(numbers) > 20
+        time.sleep(0.05)
+    assert len(numbers) > 10
 
 
 def test_async_read_waits_for_a_frame_that_was_not_had(views):
@@ -116,9 +118,9 @@ def test_async_read_waits_for_a_frame_that_was_not_had(views):
         camera.connect()
     numbers = []
     for _ in range(5):
-        views["wrist"].async_read(timeout_ms=5000)
+        views["wrist"].async_read(timeout_ms=_PATIENCE_MS)
         numbers.append(views["wrist"].last_pair.number)
-        views["wrist_mask"].async_read(timeout_ms=5000)
+        views["wrist_mask"].async_read(timeout_ms=_PATIENCE_MS)
         assert views["wrist_mask"].last_pair is views["wrist"].last_pair
     assert numbers == sorted(set(numbers))
 
@@ -131,7 +133,7 @@ def test_device_is_open_once_and_closed_by_the_last_view(views):
     assert mask._capture.camera is device
     wrist.disconnect()
     assert device.is_connected
-    mask.read_latest(max_age_ms=5000)
+    mask.read_latest(max_age_ms=_PATIENCE_MS)
     mask.disconnect()
     assert not device.is_connected
     with pytest.raises(DeviceNotConnectedError):

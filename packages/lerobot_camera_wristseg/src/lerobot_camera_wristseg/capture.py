@@ -30,7 +30,7 @@ __all__ = ["Pair", "SharedCapture"]
 _DEVICE_TIMEOUT_MS = 10_000.0
 _POLL_S = 0.5
 #: A pair that was laid aside longer ago belongs to a turn in which its view was not read.
-_ASIDE_S = 0.5
+_ASIDE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class SharedCapture:
         self._news = threading.Condition()
         self._newest: Pair | None = None
         self._aside: dict[object, Pair] = {}
+        self._laid_aside_s = 0.0
         self._taken: dict[object, int] = {}
         self._error: BaseException | None = None
         self._stopping = False
@@ -165,8 +166,7 @@ class SharedCapture:
         self._news.wait(min(left, _POLL_S))
 
     def _drop_old(self, view: object) -> None:
-        pair = self._aside.get(view)
-        if pair is not None and time.perf_counter() - pair.captured_s > _ASIDE_S:
+        if view in self._aside and time.perf_counter() - self._laid_aside_s > _ASIDE_S:
             del self._aside[view]
 
     def _number(self) -> int:
@@ -180,6 +180,7 @@ class SharedCapture:
             others = [other for other in self._taken if other is not view]
             # A view that was not read since keeps no older pair: this turn's replaces it.
             self._aside = dict.fromkeys(others, pair)
+            self._laid_aside_s = time.perf_counter()
         self._taken[view] = pair.number
         return pair
 
