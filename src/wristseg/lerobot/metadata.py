@@ -105,7 +105,7 @@ def _feature(info: DatasetInfo, added: MaskCamera) -> dict[str, Any]:
     }
     # Keys that came with later versions are written where the source has them: with them, a
     # recording that is resumed encodes this camera as it was begun.
-    later = {
+    later: dict[str, Any] = {
         **{f"video.{name}": value for name, value in ENCODER.items()},
         "video.fast_decode": 0,
         "video.video_backend": "pyav",
