@@ -30,6 +30,10 @@ test *args:
 test-marked *args:
     {{ run }} pytest -m "slow or sim or browser" {{ args }}
 
+# Beside the real lerobot package, in an environment of its own (Python 3.12+; a few GB, once).
+test-lerobot *args:
+    {{ run }} python scripts/test_with_lerobot.py {{ args }}
+
 # README's file map, links and command help agree with the code.
 docs-check:
     {{ run }} python scripts/check_docs.py

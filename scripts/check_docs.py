@@ -62,6 +62,7 @@ def link_problems() -> list[str]:
     """Return the relative links of Markdown files that lead nowhere."""
     problems = []
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")]
+    pages += (ROOT / "packages").rglob("*.md")
     for page in pages:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
@@ -70,7 +71,8 @@ def link_problems() -> list[str]:
 
 
 def _modules() -> list[Path]:
-    found = (path for folder in ("scripts", "src") for path in (ROOT / folder).rglob("*.py"))
+    folders = (ROOT / "scripts", ROOT / "src", *(ROOT / "packages").glob("*/src"))
+    found = (path for folder in folders for path in folder.rglob("*.py"))
     named = [path for path in found if path.name not in {"__init__.py", "__main__.py"}]
     # Modules of a folder before its subfolders: base modules of the package come first.
     return sorted(named, key=lambda path: (path.parent.parts, path.name))

@@ -45,12 +45,13 @@ _MAY_IMPORT = {
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
     "labeling": _BASE | {"data", "predict"},
+    "lerobot": _BASE | {"data", "predict", "labeling"},
     "benchmark": _BASE | {"modeling"},
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    # Options of some commands lie in config.py of synth/, evaluate/, labeling/ and live/.
-    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "live"},
+    # Options of some commands lie in config.py of synth/, evaluate/, labeling/, lerobot/ and live/.
+    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "lerobot", "live"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -19,6 +19,7 @@ Take frames out of videos, to be labelled: <recording>_frame_0042.jpg, counted f
 
   wristseg frames grasp.mp4 --seconds 0.5 --output data/new
   wristseg frames "videos/*.mp4" --pick 60 --output data/new   # those that differ most
+  wristseg frames data/pick_cube --lerobot --episodes 0:10 --output data/new
 """
 
 
@@ -30,7 +31,12 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "wristseg frames") ->
 def _run(config: FramesConfig) -> int:
     from wristseg.labeling.sample import sample_frames
 
-    done = sample_frames(config)
+    if config.lerobot:
+        from wristseg.lerobot.input_frames import EpisodeFrames
+
+        done = sample_frames(config, open_frames=lambda wanted: EpisodeFrames(config, wanted))
+    else:
+        done = sample_frames(config)
     _print(done)
     raise_if_partial(done.problems)
     return 0

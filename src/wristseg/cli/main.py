@@ -34,6 +34,7 @@ COMMANDS = {
     "suggest": "tell which frames to label next",
     "preannotate": "write a model's masks for annotation tools, to be corrected there",
     "pseudo-label": "label frames with a model, where it is sure, to train on them",
+    "lerobot-masks": "write masks into a LeRobot data set, as one more camera",
     "benchmark": "time it beside the plain script and other networks",
     "info": "tell what a model file is and where it comes from",
 }
@@ -65,7 +66,7 @@ def _help() -> str:
         "  wristseg predict --checkpoint outputs/efficientvit_seg/best.ckpt --input video.mp4",
         "",
         "commands:",
-        *(f"  {name:<13}{summary}" for name, summary in COMMANDS.items()),
+        *(f"  {name:<14}{summary}" for name, summary in COMMANDS.items()),
         "",
         "wristseg COMMAND --help shows a command's options; --version the version.",
     ]

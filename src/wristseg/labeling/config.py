@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +24,7 @@ __all__ = [
 
 #: What a frame is worth to ``wristseg suggest``.
 Order = Literal["both", "uncertainty", "diversity"]
+_EPISODES = re.compile(r"\d{1,9}(:\d{1,9})?(,\d{1,9}(:\d{1,9})?)*")
 
 _Inputs = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required)")
@@ -38,7 +40,7 @@ class FramesConfig:
     """Options of ``wristseg frames``."""
 
     inputs: tyro.conf.Positional[_Inputs]
-    """Videos, folders of them, or globs in quotes."""
+    """Videos, folders of them, or globs in quotes; with --lerobot folders of data sets."""
     output: Path
     """Folder for the frames; it must not exist, be empty, or be given up with --overwrite."""
     every: int | None = None
@@ -51,11 +53,23 @@ class FramesConfig:
     over all videos, that differ most from each other."""
     image_format: Literal["jpg", "png"] = "jpg"
     """How frames are stored."""
+    lerobot: bool = False
+    """The inputs are LeRobot data sets: take frames of one camera, each episode a recording."""
+    camera: str | None = None
+    """With --lerobot: the camera, by its whole name or the last part of it; where not given, the
+    only one, or the only one with wrist in its name."""
+    episodes: str | None = None
+    """With --lerobot: only these episodes, such as 0:10 (0 to 9) or 3,7,12:15."""
     overwrite: bool = False
     """Replace what an earlier run left in the output folder."""
 
     def __post_init__(self) -> None:
         _require_inputs(self.inputs)
+        for name in ("camera", "episodes"):
+            if getattr(self, name) is not None and not self.lerobot:
+                raise UsageError(f"--{name} is for LeRobot data sets: add --lerobot")
+        if self.episodes is not None and not _EPISODES.fullmatch(self.episodes):
+            raise UsageError(f"--episodes {self.episodes}: expected such as 0:10 or 3,7,12:15")
         if self.every is not None and self.seconds is not None:
             raise UsageError("--every and --seconds: frames are taken by one of them, not both")
         for name in ("every", "pick"):

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from wristseg.predict.sources import Source, find_sources
 from wristseg.predict.video import VideoReader
 
 __all__ = [
+    "FrameSource",
     "InputFrame",
     "InputFrames",
     "Wanted",
@@ -53,6 +54,8 @@ class InputFrame:
         source: The image or video it is from.
         number: Its number in the video, from 0; None for an image.
         time_s: Its time in the video, seconds; None for an image.
+        episode: Its episode, if the video is of a robot's data set; ``number`` and ``time_s`` then
+            count from the episode's first frame.
     """
 
     stem: str
@@ -60,6 +63,22 @@ class InputFrame:
     source: Path
     number: int | None = None
     time_s: float | None = None
+    episode: int | None = None
+
+
+class FrameSource(Protocol):
+    """What a command of this stage goes over: ``InputFrames``, or another way to the same."""
+
+    problems: list[str]
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Files that are read."""
+
+    def __iter__(self) -> Iterator[InputFrame]: ...
+
+    def expected(self, every: int) -> int:
+        """Return about how many frames will come; see ``InputFrames.expected``."""
 
 
 class InputFrames:
@@ -94,11 +113,6 @@ class InputFrames:
         self._wanted = wanted
         self._taken: dict[str, Path] = {}
 
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files that are read."""
-        return tuple(source.path for source in self.sources)
-
     def __iter__(self) -> Iterator[InputFrame]:
         for source in self.sources:
             try:
@@ -108,6 +122,11 @@ class InputFrames:
                     yield from self._video(source.path)
             except DataError as error:
                 self.problems.append(str(error))
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Files that are read."""
+        return [source.path for source in self.sources]
 
     def expected(self, every: int) -> int:
         """Return about how many frames will come, by what the files declare.

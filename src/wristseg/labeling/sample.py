@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from wristseg.labeling.config import FramesConfig
 from wristseg.labeling.diversity import farthest_first, thumbnail
 from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.inputs import (
+    FrameSource,
     InputFrame,
     InputFrames,
     Wanted,
@@ -58,8 +60,17 @@ class SampledFrames:
     problems: list[str] = field(default_factory=list)
 
 
-def sample_frames(config: FramesConfig) -> SampledFrames:
+def sample_frames(
+    config: FramesConfig,
+    *,
+    open_frames: Callable[[Callable[[], Wanted]], FrameSource] | None = None,
+) -> SampledFrames:
     """Take frames out of videos.
+
+    Args:
+        config: What to take.
+        open_frames: Opens the frames, given the choice for one video; called once per reading.
+            None for the videos that ``config.inputs`` names.
 
     Returns:
         What was written and what could not be; look at ``problems``.
@@ -68,12 +79,13 @@ def sample_frames(config: FramesConfig) -> SampledFrames:
         UsageError: No video is named, or an output folder that may not be written.
         DataError: No frame could be read.
     """
-    frames = InputFrames(config.inputs, _wanted(config), videos_only=True)
+    opened = partial(open_frames or _videos(config), _wanted(config))
+    frames = opened()
     target = NewFolder(config.output, frames.paths, _MADE, RECORD, config.overwrite)
     done = SampledFrames(config.output)
     with target.written() as folder:
         (folder / "images").mkdir()
-        for frame in _taken(config, frames, done):
+        for frame in _taken(config, frames, opened, done):
             name = store_frame(folder / "images", frame, config.image_format)
             done.frames.append(_entry(name, frame))
         done.problems = list(frames.problems)
@@ -81,6 +93,10 @@ def sample_frames(config: FramesConfig) -> SampledFrames:
             raise DataError(", ".join(config.inputs), done.problems)
         _write_besides(folder, done, config)
     return done
+
+
+def _videos(config: FramesConfig) -> Callable[[Callable[[], Wanted]], FrameSource]:
+    return lambda wanted: InputFrames(config.inputs, wanted, videos_only=True)
 
 
 def _wanted(config: FramesConfig) -> Callable[[], Wanted]:
@@ -102,7 +118,12 @@ def _usual_step(config: FramesConfig) -> int:
     return max(1, round(_USUAL_FPS * (config.seconds or _DEFAULT_SECONDS)))
 
 
-def _taken(config: FramesConfig, frames: InputFrames, done: SampledFrames) -> Iterable[InputFrame]:
+def _taken(
+    config: FramesConfig,
+    frames: FrameSource,
+    opened: Callable[[], FrameSource],
+    done: SampledFrames,
+) -> Iterable[InputFrame]:
     """Yield the frames to keep; for ``--pick`` the videos are read twice and never held whole."""
     total = frames.expected(_usual_step(config))
     if config.pick is None:
@@ -119,17 +140,18 @@ def _taken(config: FramesConfig, frames: InputFrames, done: SampledFrames) -> It
     if not stems:
         return
     chosen = {stems[place] for place in farthest_first(np.stack(features), config.pick)}
-    again = InputFrames(config.inputs, _wanted(config), videos_only=True)
-    for frame in with_progress(again, total=total, doing="writing frames"):
+    for frame in with_progress(opened(), total=total, doing="writing frames"):
         if frame.stem in chosen:
             yield frame
 
 
 def _entry(name: str, frame: InputFrame) -> dict[str, object]:
     assert frame.time_s is not None
+    of_episode = {} if frame.episode is None else {"episode": frame.episode}
     return {
         "file": f"images/{name}",
         "video": str(frame.source),
+        **of_episode,
         "number": frame.number,
         "time_s": round(frame.time_s, 6),
     }

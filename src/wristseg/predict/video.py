@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -31,11 +31,14 @@ _OPEN_OPTIONS = {
     "ogg,h264,hevc,ivf",
 }
 _DEFAULT_FPS = Fraction(30)
+_PYAV = int(av.__version__.partition(".")[0])
 
 #: Up to this size one thread decodes or encodes far more frames per second than a network segments,
 #: and further threads only take time from it (measured: 10-20 % more of both at 640x480).
 _ONE_THREAD_PIXELS = 1280 * 720
 _MANY_THREADS = 4
+#: PyAV 15 and 16, which LeRobot asks for, know no such option and convert in one thread.
+_CONVERT_IN_ONE: dict[str, Any] = {"threads": 1} if _PYAV >= 17 else {}
 #: How far the frame rate of the header may lie from that of the frames' times.
 _RATE_TOLERANCE = 1.25
 
@@ -109,6 +112,7 @@ class VideoReader:
         self.decoded = 0
         self._damaged = 0
         self._pts: list[int] = []
+        self._offset = 0
         if not path.is_file():  # opening a FIFO would wait for a writer for ever
             raise DataError(path, "is no regular file" if path.exists() else "no such file")
         try:
@@ -129,6 +133,11 @@ class VideoReader:
         """Declared frames per second; 30 where the file declares none that makes sense."""
         rate = self._header.rate
         return rate if rate is not None and 0 < rate <= 1000 else _DEFAULT_FPS
+
+    @property
+    def first_pts(self) -> int:
+        """The file's own time of the first frame that was decoded, which becomes 0 here."""
+        return self._offset
 
     @property
     def declared_frames(self) -> int | None:
@@ -288,7 +297,7 @@ class VideoWriter:
             # Converting copies, so the image need not be copied before. The threads that swscale
             # would start cost more than they save at camera sizes.
             shared = av.VideoFrame.from_numpy_buffer(image, format=image_format)
-            frame = shared.reformat(format=self._stream.pix_fmt, threads=1)
+            frame = shared.reformat(format=self._stream.pix_fmt, **_CONVERT_IN_ONE)
         frame.pts, frame.time_base = pts, self._time_base
         self._container.mux(self._stream.encode(frame))
 
@@ -310,7 +319,7 @@ class VideoWriter:
 
 def _upright_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Return (H, W, 3) uint8 RGB, turned as the phone that filmed it says."""
-    rgb = np.asarray(frame.to_ndarray(format="rgb24", threads=1), np.uint8)
+    rgb = np.asarray(frame.to_ndarray(format="rgb24", **_CONVERT_IN_ONE), np.uint8)
     quarter_turns = round(frame.rotation / 90) % 4
     return rgb if quarter_turns == 0 else np.ascontiguousarray(np.rot90(rgb, quarter_turns))
 
