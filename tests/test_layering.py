@@ -20,6 +20,7 @@ _BASE = {
     "interruption",
     "metrics",
     "model_info",
+    "observation",
     "onnx_file",
     "onnx_runtime",
     "openvino_file",
@@ -48,8 +49,8 @@ _MAY_IMPORT = {
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    # Options of some commands lie in synth/config.py, evaluate/config.py and labeling/config.py.
-    "cli": _BASE | {"demo", "synth", "evaluate", "labeling"},
+    # Options of some commands lie in the config.py of synth, evaluate, labeling and policy.
+    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "policy"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -76,7 +77,7 @@ _MAY_IMPORT_LATER = {
 #: The one module of prediction that is imported only when a checkpoint is loaded.
 _LATE_MODULES = {"predict/torch_backend.py"}
 
-_HEAVY = ("torch", "lightning", "timm", "ray", "mujoco", "matplotlib")
+_HEAVY = ("torch", "lightning", "timm", "ray", "mujoco", "gymnasium", "matplotlib")
 
 
 def modules():
@@ -148,7 +149,14 @@ def test_reader_of_imports_sees_both_kinds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "module", ["wristseg.predict", "wristseg.cli.main", "wristseg.predict.predict"]
+    "module",
+    [
+        "wristseg.predict",
+        "wristseg.cli.main",
+        "wristseg.predict.predict",
+        "wristseg.policy",
+        "wristseg.policy.check",
+    ],
 )
 def test_import_brings_no_training_library(module):
     code = f"import sys, {module}; print([m for m in {_HEAVY!r} if m in sys.modules])"
