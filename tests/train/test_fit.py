@@ -485,14 +485,14 @@ def test_contract_of_a_file_is_refused_before_anything_is_written(config, consol
     file = tmp_path / "contract.yaml"
     file.write_text("class_map: {unlabeled: 0, brick: 1}\n")
     with pytest.raises(DataError, match=r"contract.yaml: 2 problems"):
-        train(dataclasses.replace(config, observation=file), console=console)
+        train(replace(config, observation=file), console=console)
     assert not config.output_dir.exists()
 
 
 def test_contract_of_a_file_stands_in_the_checkpoint(config, console, tmp_path, bare):
     file = tmp_path / "contract.yaml"
     file.write_text("range: spread\n")
-    run = dataclasses.replace(config, epochs=1, observation=file)
+    run = replace(config, epochs=1, observation=file)
     train(run, console=console)
     said = torch.load(run.output_dir / "best.ckpt", weights_only=True)["wristseg"]
     assert said["observation"] == ObservationContract(range="spread").to_dict()
