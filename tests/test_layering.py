@@ -41,7 +41,7 @@ _MAY_IMPORT = {
     "train": _BASE | {"data", "modeling"},
     "predict": _BASE,
     "policy": _BASE | {"predict"},
-    "evaluate": _BASE | {"data", "predict"},
+    "evaluate": _BASE | {"data", "predict", "policy"},
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
     "labeling": _BASE | {"data", "predict"},

@@ -130,7 +130,7 @@ class ObservationContract:
             model_crop: What the model cuts from a frame.
         """
         problems = []
-        if model_crop != "none" and self.crop != model_crop:
+        if model_crop not in {"none", self.crop}:
             problems.append(
                 f"crop is {self.crop}, but the model sees only the {model_crop} of a frame; the "
                 f"rest would be 0 on the robot and not in a simulator: use crop {model_crop}"

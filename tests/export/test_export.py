@@ -203,7 +203,9 @@ def test_a_camera_with_crop_and_its_own_colour_order(tmp_path, checkpoint_of, ki
 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
-def test_an_export_carries_the_whole_contract_of_its_checkpoint(quick, tmp_path, checkpoint_of, kind):
+def test_an_export_carries_the_whole_contract_of_its_checkpoint(
+    quick, tmp_path, checkpoint_of, kind
+):
     checkpoint = checkpoint_of(tmp_path, observation={"stack": 2})
     summary = export(ExportConfig(checkpoint, format=kind))
     info = Segmenter.load(summary.outputs[0], runtime="auto").info

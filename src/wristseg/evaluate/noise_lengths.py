@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,7 @@ def runs_of(there: Sequence[bool] | NDArray[np.bool_], *, value: bool) -> list[i
     """
     edges = np.flatnonzero(np.diff(np.asarray(there, np.int8)))
     found = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         if bool(there[first + 1]) is value and last - first <= LONGEST_FRAMES:
             found.append(int(last - first))
     return found

@@ -74,7 +74,9 @@ def check_observation(config: ObsCheckConfig) -> Checked:
         drift = golden.drift_from(encoder)
         drift += _prediction_drift(golden, stages, config.tolerance)
         if golden.model_sha256 != sha256:
-            notes.append(f"the golden file is of another model file (SHA-256 {golden.model_sha256})")
+            notes.append(
+                f"the golden file is of another model file (SHA-256 {golden.model_sha256})"
+            )
     if config.write_golden is not None:
         names = segmenter.classes.names
         write_golden(config.write_golden, Golden(contract, names, sha256, stages))

@@ -216,9 +216,7 @@ class _Event:
         return self._there
 
 
-def _lowest_of_highest(
-    values: NDArray[np.float32], inside: NDArray[np.bool_], count: int
-) -> float:
+def _lowest_of_highest(values: NDArray[np.float32], inside: NDArray[np.bool_], count: int) -> float:
     """Return the lowest of the ``count`` highest values inside; infinity for none."""
     chosen = _highest(values, np.flatnonzero(inside), count)
     return float(values.flat[chosen].min()) if len(chosen) else math.inf

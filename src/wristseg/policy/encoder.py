@@ -69,6 +69,10 @@ class MaskEncoder:
         self.cut(mask)
         return self._geometry.resize_mask(np.ascontiguousarray(mask))
 
+    def resize_label(self, label: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cut and resize a label, in which 255 may stand for pixels that count nowhere."""
+        return self._geometry.resize_mask(np.ascontiguousarray(label))
+
     def map(self, resized: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn the model's class ids into the policy's: (h, w) uint8 to (h, w) uint8."""
         return np.asarray(self._policy_ids[resized])

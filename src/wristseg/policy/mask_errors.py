@@ -100,9 +100,7 @@ def class_distances(ids: NDArray[np.uint8], num_classes: int) -> NDArray[np.floa
     return found
 
 
-def inner_distances(
-    ids: NDArray[np.uint8], distances: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def inner_distances(ids: NDArray[np.uint8], distances: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how far each pixel is from the nearest one of another class: (H, W) float32."""
     inner = np.full(ids.shape, np.inf, np.float32)
     for class_id, outer in enumerate(distances):
@@ -143,7 +141,7 @@ def frame_errors(
         np.where(counted, seen, num_classes), truth, distances, inner, num_classes
     )
     confused = np.take_along_axis(distances, seen[None].astype(np.int64), axis=0)[0] > REACH_PX
-    shares = _confusions(truth, seen, inner, counted, confused, num_classes)
+    shares = _confusions(truth, seen, inner, counted, confused, num_classes=num_classes)
     blob_px = _blob_length(truth, counted, confused)
     areas = np.bincount(truth.ravel(), minlength=num_classes)[:num_classes] / truth.size
     pixels = int(np.count_nonzero(of_object))
@@ -178,7 +176,9 @@ def _moved_outlines(
     moved, where = [], []
     # The frame's edge is no outline.
     padded = np.pad(seen, 1, mode="edge")
-    neighbours = np.stack([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]])
+    neighbours = np.stack(
+        [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+    )
     outline = ((neighbours != seen) & (neighbours < num_classes)).any(axis=0)
     for class_id in range(num_classes):
         rows, columns = np.nonzero(outline & (seen == class_id))
@@ -197,6 +197,7 @@ def _confusions(
     inner: NDArray[np.float32],
     counted: NDArray[np.bool_],
     confused: NDArray[np.bool_],
+    *,
     num_classes: int,
 ) -> NDArray[np.float64]:
     shares = np.full((2, num_classes, num_classes), np.nan)

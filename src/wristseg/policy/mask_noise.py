@@ -194,7 +194,9 @@ class MaskNoise:
     def _event_problems(self) -> list[str]:
         problems, count = [], len(self.class_names)
         if not all(0.0 <= share <= 1.0 for share in self.missed) or not 0.0 <= self.false < np.inf:
-            problems.append(f"missed is {self.missed}, false {self.false}; expected 0 to 1, 0 or more")
+            problems.append(
+                f"missed is {self.missed}, false {self.false}; expected 0 to 1, 0 or more"
+            )
         if len(self.missed) != len(self.missed_sizes) + 1:
             problems.append(f"missed_sizes are {self.missed_sizes}, expected one fewer than missed")
         if any(self.missed) and not (self.missed_kept and self.missed_as.sum() > 0.0):
