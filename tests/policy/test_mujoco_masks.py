@@ -9,6 +9,10 @@ from gymnasium.utils.env_checker import check_env
 from tests.policy.arm_env import FRAME_HW, ArmEnv, pick_scene
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.errors import DataError
+
+# Before any picture is rendered: loading PyTorch's compiler after Mesa's ends the process, since
+# both bring an LLVM of their own.
+from wristseg.modeling import checkpoint  # noqa: F401
 from wristseg.policy import ObservationContract, PolicyObservation
 from wristseg.policy.mujoco_masks import (
     SO101_RULES,
