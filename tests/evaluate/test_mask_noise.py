@@ -116,7 +116,8 @@ def test_lengths_of_errors_are_counted_along_time():
     masks[3:6, 0, 0] = CUBE
     masks[8, 0, 0] = CUBE
     counts = excursions(masks)
-    assert (counts[2], counts[0], counts.sum()) == (1, 1, 2)
+    # Between the two the table was back for two frames, which is a stay of its own.
+    assert counts.tolist()[:4] == [1, 1, 1, 0]
     assert Lengths(counts).flicker_frames == 2.0
     assert runs_of([False, True, False, False, True], value=True) == [1]
 

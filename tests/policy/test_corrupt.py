@@ -107,7 +107,7 @@ def test_errors_of_a_pixel_last_longer_when_they_flicker_less():
     from wristseg.evaluate.noise_lengths import excursions
 
     means = []
-    for frames in (2.0, 4.0):
+    for frames in (2.0, 6.0):
         noise = with_shares({(1, TABLE, 5): 0.3}, blob_px=np.array([3.0]), flicker_frames=frames)
         counts = excursions(made(noise, 120, episodes=False))
         means.append(counts @ np.arange(1, 11) / counts.sum())

@@ -30,7 +30,7 @@ def test_perfect_mask_has_no_errors():
     assert (found.kept, found.missed, found.false_regions) == (1.0, False, ())
 
 
-@pytest.mark.parametrize("grown", [-2, -1, 1, 2])
+@pytest.mark.parametrize("grown", [-1, 1, 2])
 def test_outline_that_moved_is_measured_in_pixels(grown):
     seen = np.where(scene() == CUBE, TABLE, scene()).astype(np.uint8)
     seen[40 - grown : 50 + grown, 30 - grown : 40 + grown] = CUBE

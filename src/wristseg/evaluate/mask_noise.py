@@ -21,9 +21,9 @@ from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.progress import with_progress
 from wristseg.errors import DataError
 from wristseg.evaluate.clips import find_clips
-from wristseg.evaluate.noise_compare import Summary, made_lengths, made_pairs, summarise
+from wristseg.evaluate.noise_compare import Summary, made_pairs, summarise
 from wristseg.evaluate.noise_config import MaskNoiseConfig
-from wristseg.evaluate.noise_fit import Pair, fill_gaps, fit_noise
+from wristseg.evaluate.noise_fit import Pair, fill_gaps, fit_noise, made_lengths
 from wristseg.evaluate.noise_lengths import Lengths, measure_lengths
 from wristseg.evaluate.objects import object_id_of
 from wristseg.evaluate.sides import choose_frames, load_labelled

@@ -13,16 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.evaluate.noise_fit import Pair, errors_of, fill_ignored, outline_moments
-from wristseg.evaluate.noise_lengths import Lengths, measure_lengths
 from wristseg.metrics import class_iou, confusion_matrix
 from wristseg.model_info import json_values
 from wristseg.policy.corrupt import MaskCorruptor
 from wristseg.policy.mask_noise import MaskNoise
 
-__all__ = ["Summary", "made_lengths", "made_pairs", "summarise"]
-
-#: A scene at rest is watched for so long, and so many scenes.
-_WATCHED_FRAMES, _WATCHED_SCENES = 60, 4
+__all__ = ["Summary", "made_pairs", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -106,16 +102,3 @@ def made_pairs(noise: MaskNoise, pairs: Sequence[Pair], *, seed: int) -> list[Pa
         corruptor.reset()
         made.append((truth, corruptor(fill_ignored(truth, len(noise.class_names)))))
     return made
-
-
-def made_lengths(noise: MaskNoise, pairs: Sequence[Pair], *, seed: int) -> Lengths:
-    """Measure how long made errors last, on scenes at rest."""
-    corruptor = MaskCorruptor(noise, seed=seed)
-
-    def watched(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        corruptor.reset()
-        scene = fill_ignored(truth, len(noise.class_names))
-        return np.stack([corruptor(scene) for _ in range(_WATCHED_FRAMES)])
-
-    spread = np.linspace(0, len(pairs) - 1, min(_WATCHED_SCENES, len(pairs))).astype(int)
-    return measure_lengths((watched(pairs[i][0]) for i in spread), object_id=noise.object_id)

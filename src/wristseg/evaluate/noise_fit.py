@@ -16,12 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.evaluate.noise_lengths import Lengths
+from wristseg.evaluate.noise_lengths import Lengths, measure_lengths
 from wristseg.policy.corrupt import MaskCorruptor
 from wristseg.policy.mask_errors import REACH_PX, FrameErrors, class_distances, frame_errors
 from wristseg.policy.mask_noise import MaskNoise
 
-__all__ = ["Pair", "errors_of", "fill_gaps", "fill_ignored", "fit_noise", "outline_moments"]
+__all__ = [
+    "Pair",
+    "errors_of",
+    "fill_gaps",
+    "fill_ignored",
+    "fit_noise",
+    "made_lengths",
+    "outline_moments",
+]
 
 #: A true mask and the model's, (h, w) uint8 each.
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -31,6 +39,9 @@ _KEPT_FRAMES = 64
 _CALIBRATION_FRAMES, _CALIBRATION_ROUNDS = 32, 4
 _MAX_SIGMA_PX = REACH_PX
 _MAX_BLOB_PX = 20.0
+_MAX_FLICKER_FRAMES = 30.0
+#: A scene at rest is watched for so long, and so many scenes.
+_WATCHED_FRAMES, _WATCHED_SCENES = 60, 4
 _APART_PX = 6.0
 #: Small objects are missed more often; more parts would hold too few frames each.
 _SIZES = 3
@@ -114,7 +125,8 @@ def fit_noise(
         false_frames=lengths.false_frames,
         origin=origin,
     )
-    return _with_real_outlines(noise, pairs, (bias, sigma), seed=seed)
+    noise = _with_real_outlines(noise, pairs, (bias, sigma), seed=seed)
+    return _with_real_length(noise, pairs, lengths, seed=seed)
 
 
 def outline_moments(
@@ -165,6 +177,33 @@ def fill_ignored(truth: NDArray[np.uint8], num_classes: int) -> NDArray[np.uint8
     """Give pixels that count nowhere the class of what is nearest: (H, W) uint8, class ids."""
     distances = class_distances(truth, num_classes)
     return np.asarray(distances.argmin(axis=0), np.uint8)
+
+
+def made_lengths(noise: MaskNoise, pairs: Sequence[Pair], *, seed: int) -> Lengths:
+    """Measure how long made errors last, on scenes at rest."""
+    corruptor = MaskCorruptor(noise, seed=seed)
+
+    def watched(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        corruptor.reset()
+        scene = fill_ignored(truth, len(noise.class_names))
+        return np.stack([corruptor(scene) for _ in range(_WATCHED_FRAMES)])
+
+    spread = np.linspace(0, len(pairs) - 1, min(_WATCHED_SCENES, len(pairs))).astype(int)
+    return measure_lengths((watched(pairs[i][0]) for i in spread), object_id=noise.object_id)
+
+
+def _with_real_length(
+    noise: MaskNoise, pairs: Sequence[Pair], lengths: Lengths, *, seed: int
+) -> MaskNoise:
+    """Set how slowly errors change, by trying: short stays alone are counted, on both sides."""
+    if not lengths.excursions.any():
+        return noise
+    for turn in range(_CALIBRATION_ROUNDS):
+        made = made_lengths(noise, pairs, seed=seed + turn)
+        ratio = lengths.flicker_frames / made.flicker_frames
+        flicker = float(np.clip(noise.flicker_frames * ratio, 1.0, _MAX_FLICKER_FRAMES))
+        noise = dataclasses.replace(noise, flicker_frames=flicker)
+    return noise
 
 
 def _typical_frames(errors: Sequence[FrameErrors]) -> list[FrameErrors]:
