@@ -37,6 +37,8 @@ __all__ = ["FittedNoise", "fit_mask_noise"]
 
 #: Fewer show neither how errors differ from frame to frame nor whether the fit holds.
 _LEAST_FRAMES = 8
+#: How often errors are made on each frame for the comparison; one draw alone varies much.
+_DRAWS = 4
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def fit_mask_noise(config: MaskNoiseConfig) -> FittedNoise:
     }
     half = fit_noise(pairs[::2], origin={}, **shared)
     kept_apart = pairs[1::2]
-    made = made_pairs(half, kept_apart, seed=config.seed)
+    made = made_pairs(half, kept_apart * _DRAWS, seed=config.seed)
     count = len(model.classes)
     real_summary, made_summary = (
         summarise(found, num_classes=count, object_id=object_id) for found in (kept_apart, made)

@@ -235,7 +235,7 @@ def _blob_lengths(errors: Sequence[FrameErrors]) -> NDArray[np.float64]:
     lengths = np.array([found.blob_px for found in errors])
     known = lengths[np.isfinite(lengths)]
     usual = float(np.median(known)) if len(known) else 1.0
-    return np.clip(np.nan_to_num(lengths, nan=usual), 0.5, _MAX_BLOB_PX)
+    return np.asarray(np.clip(np.nan_to_num(lengths, nan=usual), 0.5, _MAX_BLOB_PX))
 
 
 def _jitter_length(errors: Sequence[FrameErrors]) -> float:

@@ -110,6 +110,6 @@ def runs_of(there: Sequence[bool] | NDArray[np.bool_], *, value: bool) -> list[i
     edges = np.flatnonzero(np.diff(np.asarray(there, np.int8)))
     found = []
     for first, last in pairwise(edges):
-        if bool(there[first + 1]) is value and last - first <= LONGEST_FRAMES:
+        if bool(there[int(first) + 1]) is value and last - first <= LONGEST_FRAMES:
             found.append(int(last - first))
     return found

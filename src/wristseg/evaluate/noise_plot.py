@@ -102,7 +102,7 @@ def _confusion(
 
 
 def _outlines(axes: Axes, both: dict[str, Summary]) -> None:
-    edges = np.arange(-REACH_PX - 0.5, REACH_PX + 1.0)
+    edges = np.arange(-REACH_PX - 0.5, REACH_PX + 1.0).tolist()
     for name, summary in both.items():
         axes.hist(
             summary.moved_px, edges, density=True, histtype="step", lw=2,
@@ -120,7 +120,7 @@ def _bars(
         axes.bar(places + shift, np.nan_to_num(heights), 0.4, color=_COLORS[name], label=name)
     axes.set_xticks(places, names, rotation=25, ha="right")
     axes.set_title(title)
-    axes.legend()
+    axes.legend(loc="lower right")
 
 
 def _frames(axes: Axes, both: dict[str, Summary]) -> None:

@@ -167,7 +167,7 @@ class MaskCorruptor:
         scores += noise.bias_px.astype(np.float32)[:, None, None]
         scores += noise.sigma_px.astype(np.float32)[:, None, None] * fields
         scores[distances > REACH_PX] = -np.inf
-        return scores.argmax(axis=0).astype(np.uint8)
+        return np.asarray(scores.argmax(axis=0), np.uint8)
 
 
 class _Fields:
@@ -189,7 +189,7 @@ class _Fields:
         kernel = cv2.getGaussianKernel(reach, max(length_px, 0.3), cv2.CV_32F)
         smooth = [cv2.sepFilter2D(white, -1, kernel, kernel) for white in self._white]
         # What blurring leaves of a deviation of 1.
-        return np.stack(smooth) / np.float32((kernel**2).sum())
+        return np.asarray(np.stack(smooth) / np.float32((kernel**2).sum()), np.float32)
 
 
 class _Event:

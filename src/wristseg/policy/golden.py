@@ -106,7 +106,8 @@ def write_golden(path: Path, golden: Golden) -> None:
     }
     text = np.frombuffer(json.dumps(about, indent=1, ensure_ascii=False).encode(), np.uint8)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, about=text, **golden.stages)
+        arrays: dict[str, Any] = {"about": text, **golden.stages}
+        np.savez_compressed(file, **arrays)
 
 
 def read_golden(path: Path) -> Golden:
