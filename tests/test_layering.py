@@ -20,6 +20,7 @@ _BASE = {
     "interruption",
     "metrics",
     "model_info",
+    "observation",
     "onnx_file",
     "onnx_runtime",
     "openvino_file",
@@ -41,7 +42,7 @@ _MAY_IMPORT = {
     "predict": _BASE,
     "policy": _BASE | {"predict"},
     "live": _BASE | {"predict"},
-    "evaluate": _BASE | {"data", "predict"},
+    "evaluate": _BASE | {"data", "predict", "policy"},
     "export": _BASE | {"data", "predict"},
     "batch": _BASE | {"data", "predict"},
     "labeling": _BASE | {"data", "predict"},
@@ -50,8 +51,8 @@ _MAY_IMPORT = {
     "review": _BASE | {"data"},
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
-    # Options of some commands lie in config.py of synth/, evaluate/, labeling/, lerobot/ and live/.
-    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "lerobot", "live"},
+    # Options of some commands lie in the config.py of synth, evaluate, labeling, ...
+    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "lerobot", "live", "policy"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -78,7 +79,7 @@ _MAY_IMPORT_LATER = {
 #: The one module of prediction that is imported only when a checkpoint is loaded.
 _LATE_MODULES = {"predict/torch_backend.py"}
 
-_HEAVY = ("torch", "lightning", "timm", "ray", "mujoco", "matplotlib")
+_HEAVY = ("torch", "lightning", "timm", "ray", "mujoco", "gymnasium", "matplotlib")
 
 
 def modules():
@@ -158,6 +159,8 @@ def test_reader_of_imports_sees_both_kinds(tmp_path):
         "wristseg.live",
         "wristseg.live.run",
         "wristseg.cli.live",
+        "wristseg.policy",
+        "wristseg.policy.check",
     ],
 )
 def test_import_brings_no_training_library(module):

@@ -183,6 +183,8 @@ class TrainConfig(Levers, _TrainInput):
     """Start weights: imagenet, sim, none, a checkpoint's path, or auto (imagenet, else sim)."""
     crop: Literal["none", "center-square"] = "none"
     """What is cut from a frame before it is resized."""
+    observation: Path | None = None
+    """YAML file of what a policy sees of the masks (docs/how-to/policy-observation.md)."""
     selections: Path | None = None
     """Grasp marks; where not given, <dataset-path>/selections.json if it is there."""
     excluded: Path | None = None
@@ -313,6 +315,8 @@ class ExportConfig:
     """Compare on all images of this folder and those below it instead, without labels."""
     color: Literal["rgb", "bgr"] = "rgb"
     """Order of the channels in the frames that the exported model takes; bgr suits OpenCV."""
+    observation: Path | None = None
+    """YAML file of what a policy sees of the masks; what the checkpoint says where not given."""
     allow_loss: bool = False
     """Keep a model that is worse or slower than it should be; the report says how much."""
     overwrite: bool = False

@@ -1,4 +1,4 @@
-"""What a model file says about itself: classes, preprocessing, origin.
+"""What a model file says about itself: classes, preprocessing, observation, origin.
 
 Read from a checkpoint by ``modeling.checkpoint`` and from an exported file by ``onnx_file``; no
 library that runs models is needed to hold or show it.
@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from wristseg.classes import ClassTable
 from wristseg.errors import CheckpointError, DataError
+from wristseg.observation import ObservationContract
 from wristseg.preprocess import PreprocessContract
 
 __all__ = ["ExportInfo", "ModelInfo", "json_values"]
@@ -96,7 +97,8 @@ class ModelInfo:
         versions: Libraries by name.
         metrics: Validation metrics of this epoch.
         config: Options of the training run.
-        observation: What a policy sees of the masks.
+        observation: What a policy sees of the masks, as the file says it; None in older files.
+            ``observation_contract`` is what holds.
         epoch: Epoch of these weights, counted from 0.
         loss: Name of the loss.
         seed: Seed of the training run.
@@ -120,6 +122,42 @@ class ModelInfo:
     loss: str | None = None
     seed: int | None = None
     export: ExportInfo | None = None
+
+    def __post_init__(self) -> None:
+        self.check_observation(self.observation_contract)
+
+    @property
+    def observation_contract(self) -> ObservationContract:
+        """What a policy sees of the masks; the default, with this model's crop, if none is said.
+
+        Raises:
+            CheckpointError: What the file says is malformed.
+        """
+        default = ObservationContract(crop=self.preprocess.crop)
+        if self.observation is None:
+            return default
+        try:
+            return ObservationContract.from_dict(self.observation, default=default)
+        except DataError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
+
+    @property
+    def observation_origin(self) -> str:
+        """Where ``observation_contract`` comes from, for people."""
+        if self.observation is None:
+            return "default: the file is older than the contract and has none"
+        missing = self.observation_contract.left_to_default(self.observation)
+        return f"the file; by default: {', '.join(missing)}" if missing else "the file"
+
+    def check_observation(self, contract: ObservationContract) -> None:
+        """Refuse a contract that this model cannot fulfil.
+
+        Raises:
+            CheckpointError: Its class map or crop does not fit the model.
+        """
+        problems = contract.problems_with(self.classes, model_crop=self.preprocess.crop)
+        if problems:
+            raise CheckpointError(str(DataError(f"{self.path}: observation contract", problems)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the path as plain values, as it stands in an exported file."""

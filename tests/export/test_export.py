@@ -19,6 +19,7 @@ from wristseg.export.parity import latencies_ms
 from wristseg.images import read_image_rgb
 from wristseg.modeling import onnx_export
 from wristseg.modeling.checkpoint import read_checkpoint_info
+from wristseg.observation import ObservationContract
 from wristseg.onnx_file import read_sealed
 from wristseg.predict import Segmenter
 from wristseg.preprocess import PreprocessContract
@@ -199,3 +200,40 @@ def test_a_camera_with_crop_and_its_own_colour_order(tmp_path, checkpoint_of, ki
     assert not mask[:, 46:].any()
     with pytest.raises(DataError, match="was exported for frames of 40x52"):
         loaded.predict(np.zeros((48, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_an_export_carries_the_whole_contract_of_its_checkpoint(
+    quick, tmp_path, checkpoint_of, kind
+):
+    checkpoint = checkpoint_of(tmp_path, observation={"stack": 2})
+    summary = export(ExportConfig(checkpoint, format=kind))
+    info = Segmenter.load(summary.outputs[0], runtime="auto").info
+    assert info.observation_origin == "the file"
+    assert info.observation_contract == ObservationContract(stack=2)
+
+
+def test_an_older_checkpoint_is_exported_with_the_default_and_it_is_said(
+    quick, tmp_path, checkpoint_of, capsys
+):
+    summary = export(ExportConfig(checkpoint_of(tmp_path, observation=None)))
+    assert read_sealed(summary.outputs[0])[1].observation_contract == ObservationContract()
+    assert "says nothing of what a policy sees; the export gets the default" in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_export_may_be_given_another_contract(quick, run_folder):
+    file = run_folder / "contract.yaml"
+    file.write_text("stack: 4\nchannels: one-hot\n")
+    summary = export(ExportConfig(run_folder / "best.ckpt", observation=file))
+    contract = read_sealed(summary.outputs[0])[1].observation_contract
+    assert (contract.stack, contract.channels) == (4, "one-hot")
+
+
+def test_a_contract_that_does_not_fit_leaves_no_export(quick, run_folder):
+    file = run_folder / "contract.yaml"
+    file.write_text("class_map: {cube: 1}\n")
+    with pytest.raises(CheckpointError, match="class_map lacks unlabeled"):
+        export(ExportConfig(run_folder / "best.ckpt", observation=file))
+    assert files_in(run_folder) == {"best.ckpt", "contract.yaml"}

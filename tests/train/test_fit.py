@@ -23,6 +23,7 @@ from wristseg.data.split import Split
 from wristseg.errors import CheckpointError, DataError, TrainingError, UsageError
 from wristseg.metrics import mean_iou
 from wristseg.modeling.checkpoint import load_network
+from wristseg.observation import ObservationContract
 from wristseg.train.data import check_sides, load_training_data
 from wristseg.train.fit import train
 from wristseg.train.module import EfficientViTSegModule
@@ -108,8 +109,7 @@ def test_checkpoints_load_with_weights_only_and_carry_their_origin(finished_run)
         said = content["wristseg"]
         assert said["weights_source"] == "none"
         assert said["preprocess"]["size_hw"] == [32, 48]
-        assert said["observation"]["stack_order"] == "oldest-first"
-        assert said["observation"]["size_hw"] == [84, 84]
+        assert said["observation"] == ObservationContract().to_dict()
         assert said["seed"] == config.seed
         assert said["config"]["lr"] == config.lr
         assert len(said["dataset_sha256"]) == 64
@@ -479,3 +479,20 @@ def test_f32_an_output_folder_that_cannot_be_made_is_an_error_of_the_system(conf
     blocked.write_text("")
     with pytest.raises(OSError, match="file"):
         train(replace(config, output_dir=blocked / "run"), console=console)
+
+
+def test_contract_of_a_file_is_refused_before_anything_is_written(config, console, tmp_path):
+    file = tmp_path / "contract.yaml"
+    file.write_text("class_map: {unlabeled: 0, brick: 1}\n")
+    with pytest.raises(DataError, match=r"contract.yaml: 2 problems"):
+        train(replace(config, observation=file), console=console)
+    assert not config.output_dir.exists()
+
+
+def test_contract_of_a_file_stands_in_the_checkpoint(config, console, tmp_path, bare):
+    file = tmp_path / "contract.yaml"
+    file.write_text("range: spread\n")
+    run = replace(config, epochs=1, observation=file)
+    train(run, console=console)
+    said = torch.load(run.output_dir / "best.ckpt", weights_only=True)["wristseg"]
+    assert said["observation"] == ObservationContract(range="spread").to_dict()

@@ -35,6 +35,8 @@ COMMANDS = {
     "preannotate": "write a model's masks for annotation tools, to be corrected there",
     "pseudo-label": "label frames with a model, where it is sure, to train on them",
     "lerobot-masks": "write masks into a LeRobot data set, as one more camera",
+    "obs-check": "show what a policy gets of a frame, and whether that has drifted",
+    "mask-noise": "fit how a model errs, to spoil a simulator's masks the same way",
     "benchmark": "time it beside the plain script and other networks",
     "info": "tell what a model file is and where it comes from",
 }

@@ -33,6 +33,7 @@ from wristseg.export.report import (
     worst_picture,
 )
 from wristseg.model_info import ExportInfo, ModelInfo
+from wristseg.observation import ObservationContract
 from wristseg.onnx_file import seal
 from wristseg.openvino_file import weights_path
 from wristseg.packed_file import model_path
@@ -77,8 +78,8 @@ def export(config: ExportConfig) -> ExportSummary:
     Raises:
         UsageError: An option that cannot work, or a library that is not installed.
         DataError: The frames to compare on cannot be read.
-        CheckpointError: The checkpoint cannot be used, or the export is worse than allowed;
-            nothing was written.
+        CheckpointError: The checkpoint cannot be used, does not fit the observation, or the export
+            is worse than allowed; nothing was written.
     """
     from wristseg.modeling.checkpoint import load_network
 
@@ -87,6 +88,7 @@ def export(config: ExportConfig) -> ExportSummary:
         raise UsageError(f"{config.checkpoint}: is an export already; give the checkpoint")
     sha256 = sha256_of(config.checkpoint)
     network, info = load_network(config.checkpoint)
+    info = _with_observation(info, config.observation)
     frames = find_frames(config, info)
     job = _Job(config, plan_export(config, frames, info), info, frames)
     read_report(job.plan.report)  # before the work, in case it is none of ours
@@ -103,6 +105,17 @@ def export(config: ExportConfig) -> ExportSummary:
                 "written, run the export again"
             )
         return _write(job, made, judged)
+
+
+def _with_observation(info: ModelInfo, file: Path | None) -> ModelInfo:
+    """Return what is said of the model with the whole contract, that of a file if one is given."""
+    contract = info.observation_contract
+    if file is not None:
+        contract = ObservationContract.from_file(file, default=contract)
+        info.check_observation(contract)
+    elif info.observation is None:
+        _say("the checkpoint says nothing of what a policy sees; the export gets the default")
+    return dataclasses.replace(info, observation=contract.to_dict())
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class NewFolder:
     """
 
     output: Path
-    inputs: tuple[Path, ...]
+    inputs: Sequence[Path]
     made: frozenset[str]
     record: str
     overwrite: bool

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.artifacts import git_commit, replacing_folder, sha256_of, versions, write_json
+from wristseg.artifacts import git_commit, sha256_of, versions, write_json
 from wristseg.classes import ClassTable
 from wristseg.data.progress import with_progress
 from wristseg.errors import DataError, UsageError
 from wristseg.interruption import raise_lost_signal
-from wristseg.labeling.folder import require_free_folder
+from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.sheet import Tile, evenly, write_sheet
 from wristseg.lerobot.config import LerobotMasksConfig
 from wristseg.lerobot.copy import copy_unchanged, files_of
@@ -96,7 +96,7 @@ def write_lerobot_masks(config: LerobotMasksConfig) -> WrittenMasks:
         raise UsageError(f"{info.root}: has a feature {name} already; choose another --name")
     videos = camera_videos(info, camera, mask_camera=name)
     places = files_of(info.root)
-    _require_free(config, places)
+    target = _target(config, places)
     segmenter = Segmenter.load(
         config.checkpoint, device=config.device, frame_hw=info.size_hw(camera)
     )
@@ -105,7 +105,7 @@ def write_lerobot_masks(config: LerobotMasksConfig) -> WrittenMasks:
         config.output, camera, name, step, segmenter.classes, ClassCounts(len(segmenter.classes))
     )
     model = _model(config)
-    with replacing_folder(config.output) as folder:
+    with target.written() as folder:
         _write_videos(_Run(info, folder, segmenter, done, _comment(done, model)), videos)
         changed = changed_files(info, places)
         names = tuple(segmenter.classes.names)
@@ -114,24 +114,18 @@ def write_lerobot_masks(config: LerobotMasksConfig) -> WrittenMasks:
         kept = [place for place in places if place not in {*changed, Path(RECORD), Path(SHEET)}]
         done.unchanged = copy_unchanged(info.root, folder, kept, link=config.link)
         write_json(folder / RECORD, _record(config, info, done, model))
-        _require_free(config, places)  # another run may have ended there meanwhile
     return done
 
 
-def _require_free(config: LerobotMasksConfig, places: list[Path]) -> None:
-    top = {place.parts[0] for place in places}
-    require_free_folder(
-        config.output,
-        inputs=[config.dataset],
-        made=frozenset({*top, "meta", "videos", RECORD, SHEET}),
-        record=RECORD,
-        overwrite=config.overwrite,
-    )
+def _target(config: LerobotMasksConfig, places: list[Path]) -> NewFolder:
     if config.output.resolve().is_relative_to(config.dataset.resolve()):
         raise UsageError(
             f"--output {config.output}: lies in the data set {config.dataset}; choose a folder "
             "outside of it"
         )
+    top = {place.parts[0] for place in places}
+    made = frozenset({*top, "meta", "videos", RECORD, SHEET})
+    return NewFolder(config.output, [config.dataset], made, RECORD, config.overwrite)
 
 
 def _model(config: LerobotMasksConfig) -> dict[str, str]:

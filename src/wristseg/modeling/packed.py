@@ -161,6 +161,7 @@ def _info_at(info: ModelInfo, size_hw: tuple[int, int]) -> ModelInfo:
     return dataclasses.replace(
         info,
         preprocess=PreprocessContract(size_hw, info.preprocess.crop),
+        observation=info.observation_contract.to_dict(),
         split={},
         config={name: _without_folders(value) for name, value in info.config.items()},
     )

@@ -17,7 +17,15 @@ from wristseg.synth.extra import arm_folder
 from wristseg.synth.finray import PARALLEL_OPENING, fin_ray_bars, mirrored, sample_bars
 from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, weld
 
-__all__ = ["CLUTTER_SLOTS", "JOINTS", "LIGHT_SLOTS", "TEXTURE_SIZES", "Group", "Scene"]
+__all__ = [
+    "CLUTTER_SLOTS",
+    "JOINTS",
+    "LIGHT_SLOTS",
+    "TEXTURE_SIZES",
+    "Group",
+    "Scene",
+    "split_follower",
+]
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 CLUTTER_SLOTS = 14
@@ -76,7 +84,10 @@ class Scene:
         """Read the arm's files, cut the fixed jaw off the motor cage and add the slots."""
         spec = mujoco.MjSpec.from_file(str(arm_folder() / "so101_new_calib.xml"))
         _drop_collision_geoms(spec)
-        jaws = _split_follower(spec)
+        jaws = split_follower(spec)
+        for geom in spec.geoms:
+            if geom.name in {"static_finger", "moving_finger"}:
+                geom.group = Group.FINGERS
         _add_textures(spec)
         _add_surroundings(spec)
         _add_lights_and_camera(spec)
@@ -112,26 +123,32 @@ def _drop_collision_geoms(spec: mujoco.MjSpec) -> None:
             geom.group = Group.ARM
 
 
-def _split_follower(spec: mujoco.MjSpec) -> dict[str, NDArray[np.float64]]:
-    """Replace the follower's geom by cage and jaw; return contact points of both jaws."""
-    follower = next(geom for geom in spec.geoms if geom.meshname == _FOLLOWER)
+def split_follower(spec: mujoco.MjSpec) -> dict[str, NDArray[np.float64]]:
+    """Cut the fixed jaw off the motor's cage, which are one mesh in the arm's files.
+
+    The geom that is drawn is replaced by two, ``cage`` and ``static_finger``, and that of the
+    moving jaw gets the name ``moving_finger``; those for collisions stay as they are. For any spec
+    that holds the arm of the ``sim`` extra, before it is compiled.
+
+    Returns:
+        Points on each jaw's surface in its geom's frame, (N, 3) each, metres.
+    """
+    drawn = [geom for geom in spec.geoms if geom.classname.name != "collision"]
+    follower = next(geom for geom in drawn if geom.meshname == _FOLLOWER)
     gripper = spec.body("gripper")
     folder = arm_folder() / "assets"
     cage, jaw = cut_at_z(read_stl(folder / f"{_FOLLOWER}.stl"), _CAGE_TOP_Z)
-    for name, triangles, group in (
-        ("cage", cage, Group.ARM),
-        ("static_finger", jaw, Group.FINGERS),
-    ):
+    for name, triangles in (("cage", cage), ("static_finger", jaw)):
         vertices, faces = weld(triangles)
         mesh = spec.add_mesh(name=name, uservert=vertices.ravel(), userface=faces.ravel())
         # An open mesh has no volume to take the inertia from.
         mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
         geom = gripper.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name)
-        geom.pos, geom.quat, geom.group = follower.pos, follower.quat, group
+        geom.pos, geom.quat, geom.group = follower.pos, follower.quat, follower.group
         geom.contype = geom.conaffinity = 0
     spec.delete(follower)
-    moving = next(geom for geom in spec.geoms if geom.meshname == _MOVING)
-    moving.name, moving.group = "moving_finger", Group.FINGERS
+    moving = next(geom for geom in drawn if geom.meshname == _MOVING)
+    moving.name = "moving_finger"
     rng = np.random.default_rng(0)
     moving_jaw = read_stl(folder / f"{_MOVING}.stl")
     return {

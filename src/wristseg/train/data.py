@@ -20,6 +20,7 @@ from wristseg.data.paste import Paster
 from wristseg.data.shadows import Shadows
 from wristseg.data.split import Split, make_split, neighbours_in_train, read_split
 from wristseg.errors import DataError, UsageError
+from wristseg.observation import ObservationContract
 from wristseg.preprocess import PreprocessContract
 from wristseg.train.mixed_set import load_mix
 
@@ -38,6 +39,7 @@ class TrainingData:
         dataset: Frames, masks and class table.
         split: Stems of both sides.
         contract: What happens to a frame before the network.
+        observation: What a policy sees of the masks.
         recipe: Augmentation of the training side.
         train: Training frames.
         val: Validation frames.
@@ -49,6 +51,7 @@ class TrainingData:
     dataset: LabelledDataset
     split: Split
     contract: PreprocessContract
+    observation: ObservationContract
     recipe: Recipe
     train: TrainingFrames
     val: TrainingFrames
@@ -91,7 +94,7 @@ def load_training_data(
         UsageError: ``--num-classes`` is not the data set's number, or there are more processes
             than validation frames.
         DataError: Labels or images are bad, the split is no basis for a training, or the data set
-            to mix in does not fit.
+            to mix in or the observation does not fit.
     """
     dataset = load_labels(config.dataset(), masks_dir=config.masks_dir)
     if config.num_classes not in {None, len(dataset.classes)}:
@@ -116,6 +119,7 @@ def load_training_data(
             "frames; expected at least one frame each: use fewer, or a larger --val-fraction"
         )
     contract = PreprocessContract(config.size_hw, config.crop)
+    observation = _observation(config, dataset)
     recipe = recipe_for(config.augment, config.size_hw)
     shadows = Shadows.on(dataset.classes, config.shadows) if config.shadows > 0.0 else None
     left_bytes = round(config.cache_gib * 1024**3)
@@ -151,6 +155,7 @@ def load_training_data(
         dataset=dataset,
         split=split,
         contract=contract,
+        observation=observation,
         recipe=recipe,
         train=train,
         val=val,
@@ -158,6 +163,17 @@ def load_training_data(
         mix=mix,
         mixed=mixed,
     )
+
+
+def _observation(config: TrainConfig, dataset: LabelledDataset) -> ObservationContract:
+    default = ObservationContract(crop=config.crop)
+    if config.observation is None:
+        return default
+    contract = ObservationContract.from_file(config.observation, default=default)
+    problems = contract.problems_with(dataset.classes, model_crop=config.crop)
+    if problems:
+        raise DataError(config.observation, problems)
+    return contract
 
 
 def _nearest_folder(path: Path) -> Path:

@@ -145,6 +145,7 @@ def _record(config: TrainConfig, data: TrainingData, source: str) -> dict[str, A
         config,
         classes=data.dataset.classes,
         contract=data.contract,
+        observation=data.observation,
         split=data.split,
         dataset_sha256=data.dataset.sha256,
         weights_source=source,

@@ -13,13 +13,10 @@ from wristseg.configs import TrainConfig
 from wristseg.data.labels import LabelledDataset
 from wristseg.data.split import Split
 from wristseg.modeling.checkpoint import FORMAT_VERSION
+from wristseg.observation import ObservationContract
 from wristseg.preprocess import PreprocessContract
 
 __all__ = ["build_record", "plain_config"]
-
-#: Size and stacking of what a DrQ-v2 policy sees of the masks.
-_POLICY_SIZE_HW = (84, 84)
-_POLICY_STACK = 3
 
 
 def build_record(
@@ -27,6 +24,7 @@ def build_record(
     *,
     classes: ClassTable,
     contract: PreprocessContract,
+    observation: ObservationContract,
     split: Split,
     dataset_sha256: str,
     weights_source: str,
@@ -38,8 +36,7 @@ def build_record(
         format_version: Version of this dict.
         classes: Class table (names, colours, draw orders).
         preprocess: Preprocess contract, its fixed parts spelled out.
-        observation: What a policy sees: size_hw, interpolation, crop, class_map (None: ids as they
-            are), stack and stack_order, dtype, range (``ids``: class ids, not divided by 255).
+        observation: What a policy sees of the masks, see ``ObservationContract``.
         weights_source: Start weights: ``imagenet``, ``sim-84 (SHA-256 ...)``, ``none`` or
             ``checkpoint <file name>``.
         dataset_sha256: Hash of labels and images.
@@ -56,16 +53,7 @@ def build_record(
         "format_version": FORMAT_VERSION,
         "classes": classes.to_dict(),
         "preprocess": contract.to_dict(),
-        "observation": {
-            "size_hw": list(_POLICY_SIZE_HW),
-            "interpolation": "nearest",
-            "crop": contract.crop,
-            "class_map": None,
-            "stack": _POLICY_STACK,
-            "stack_order": "oldest-first",
-            "dtype": "uint8",
-            "range": "ids",
-        },
+        "observation": observation.to_dict(),
         "weights_source": weights_source,
         "dataset_sha256": dataset_sha256,
         "mix_sha256": None if mix is None else mix.sha256,
