@@ -31,7 +31,11 @@ __all__ = [
 ]
 
 #: Name to the height and width of the network's input; ``sim`` is short for the first.
-SHIPPED_MODELS: dict[str, tuple[int, int]] = {"sim-640": (480, 640), "sim-84": (84, 84)}
+SHIPPED_MODELS: dict[str, tuple[int, int]] = {
+    "sim-640": (480, 640),
+    "sim-320": (240, 320),
+    "sim-84": (84, 84),
+}
 
 PACKED_SUFFIX = ".json"
 _SHORT_NAME = "sim"
@@ -116,7 +120,7 @@ def shipped_for(size_hw: tuple[int, int]) -> str:
     """Return the name of the shipped model that suits an input size best.
 
     >>> shipped_for((84, 84)), shipped_for((240, 320))
-    ('sim-84', 'sim-640')
+    ('sim-84', 'sim-320')
     """
     # Sizes are compared as factors: 168x168 is as far from 84x84 as 42x42.
     height, width = size_hw
