@@ -46,7 +46,8 @@ def test_info_describes_an_export_as_it_does_a_checkpoint(quick, run_folder, cap
             "checkpoint_sha256": sha256_of(run_folder / "best.ckpt"),
         }
         assert export["made_by"] == "wristseg export, from a checkpoint of wristseg train"
-        for own in ("file", "sha256", "made_by"):
+        assert export["observation_from"] == "the file"  # an export spells the whole contract out
+        for own in ("file", "sha256", "made_by", "observation_from"):
             export[own] = checkpoint[own]
         assert export == checkpoint
 
