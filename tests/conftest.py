@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Some tests use ONNX Runtime without wristseg, and would report to its maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+# Read when mujoco is first imported; machines that test have no screen.
+if sys.platform == "linux":
+    os.environ.setdefault("MUJOCO_GL", "egl")
 
 # Exporting a checkpoint takes seconds; tests of the exported runtimes ask for them by name.
 os.environ["WRISTSEG_RUNTIME"] = "torch"
