@@ -97,7 +97,12 @@ def test_export_lands_in_the_current_folder_not_in_the_package(
     frame.rename(tmp_path / "frames" / "frame.png")
     assert export(["sim-84", "--frames", "frames", "--size", "model"]) == 0
     assert read_sealed(tmp_path / "sim-84_84x84.onnx")[1].preprocess.size_hw == (84, 84)
-    assert sorted(path.suffix for path in shipped.iterdir()) == [".json", ".json", ".safetensors"]
+    assert sorted(path.suffix for path in shipped.iterdir()) == [
+        ".json",
+        ".json",
+        ".json",
+        ".safetensors",
+    ]
 
 
 @pytest.mark.slow
