@@ -34,8 +34,9 @@ _COLUMNS = (
 
 def main(
     checkpoint: Path,
+    clips: tuple[Path, ...],
     /,
-    *clips: Path,
+    *,
     moved: tuple[float, ...] = (10.0,),
     least_area: tuple[float, ...] = (0.0, 1 / 2000),
     device: str = "auto",

@@ -41,7 +41,9 @@ class _Run:
 
 
 def main(
-    *checkpoints: Path,
+    checkpoints: tuple[Path, ...],
+    /,
+    *,
     clip: Path = Path("data/clips/grasp.mp4"),
     ticks: int = 2000,
     hz: float = 30.0,

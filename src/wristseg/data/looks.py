@@ -25,7 +25,7 @@ _GAIN = 0.5
 _CELLS = (1.5, 24.0)
 #: How far a corner of a pattern is moved, in sides of the frame: a table is seen at an angle.
 _TILT = 0.35
-#: How much of a class's own light and shade stays where a pattern covers it.
+#: How strongly a pattern shows; the class's own light and shade stay in any case.
 _COVER = (0.3, 1.0)
 
 
