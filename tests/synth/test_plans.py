@@ -11,6 +11,9 @@ import pytest
 from wristseg.synth.clutter import draw_clutter
 from wristseg.synth.contact import is_clear
 from wristseg.synth.dataset_v0 import plan_clip, plan_dataset_v0
+from wristseg.synth.holdout import plan_holdout
+from wristseg.synth.lifelike import plan_lifelike
+from wristseg.synth.look import SensorLook
 from wristseg.synth.plan import child_seed
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import CLUTTER_SLOTS, Scene
@@ -54,6 +57,17 @@ def test_clips_have_the_frames_asked_for(scene):
 
 def test_longer_plan_begins_with_the_shorter_one(scene, random_plans):
     assert plan_randomised(scene, frames=20, seed=3) == random_plans[:20]
+
+
+@pytest.mark.parametrize("plan", [plan_randomised, plan_lifelike, plan_holdout])
+def test_as_many_frames_as_asked_for_share_a_look(scene, plan):
+    def looks(burst):
+        plans = plan(scene, frames=6, seed=3, burst=burst)
+        assert len(plans) == len({each.stem for each in plans}) == 6
+        return [replace(each.look, sensor=SensorLook(), clutter=()) for each in plans]
+
+    assert all(looks(1).count(look) == 1 for look in looks(1))
+    assert [looks(2).count(look) for look in looks(2)] == [2] * 6
 
 
 def test_another_seed_is_another_plan(scene, random_plans):

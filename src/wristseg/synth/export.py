@@ -115,6 +115,8 @@ def _origin(config: RenderConfig) -> dict[str, Any]:
 
 def _readme(plans: Sequence[FramePlan], config: RenderConfig) -> str:
     options = f"--preset {config.preset} --seed {config.seed} --frames {len(plans)}"
+    if config.frames_per_look is not None:
+        options += f" --frames-per-look {config.frames_per_look}"
     lines = [
         f"# Rendered wrist-camera frames, preset {config.preset}",
         "",

@@ -155,10 +155,15 @@ LIGHT_SETUPS: dict[str, LightVariety] = {
 }
 
 
-def plan_holdout(scene: Scene, *, frames: int, seed: int) -> list[FramePlan]:
-    """Plan frames; the first N of a longer plan with the same seed are the same frames."""
+def plan_holdout(
+    scene: Scene, *, frames: int, seed: int, burst: int | None = None
+) -> list[FramePlan]:
+    """Plan frames; each burst (by default the variety's) is a recording of its own.
+
+    The first N of a longer plan with the same seed and burst are the same frames.
+    """
     plans: list[FramePlan] = []
-    names, burst = tuple(LIGHT_SETUPS), HOLDOUT_VARIETY.burst
+    names, burst = tuple(LIGHT_SETUPS), burst or HOLDOUT_VARIETY.burst
     for number in range(-(-frames // burst)):
         turn, light = divmod(number, len(names))
         variety = replace(HOLDOUT_VARIETY, light=LIGHT_SETUPS[names[light]])

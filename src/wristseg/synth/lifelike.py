@@ -89,13 +89,15 @@ LIFELIKE_VARIETY = Variety(
 )
 
 
-def plan_lifelike(scene: Scene, *, frames: int, seed: int) -> list[FramePlan]:
-    """Plan frames; each burst is a recording of its own.
+def plan_lifelike(
+    scene: Scene, *, frames: int, seed: int, burst: int | None = None
+) -> list[FramePlan]:
+    """Plan frames; each burst (by default the variety's) is a recording of its own.
 
-    The first N of a longer plan with the same seed are the same frames.
+    The first N of a longer plan with the same seed and burst are the same frames.
     """
     plans: list[FramePlan] = []
-    burst = LIFELIKE_VARIETY.burst
+    burst = burst or LIFELIKE_VARIETY.burst
     for number in range(-(-frames // burst)):
         stems = [f"lifelike{number:05d}_frame_{i:04d}" for i in range(burst)]
         # Counted from 1: a path that ends with 0 is the same as the shorter one.

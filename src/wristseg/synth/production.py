@@ -67,7 +67,8 @@ def _plan(config: RenderConfig) -> list[FramePlan]:
     if config.preset == "dataset-v0":
         return plan_dataset_v0(scene, seed=config.seed)
     frames = _DEFAULT_DRAWN if config.frames is None else config.frames
-    return _DRAWN[config.preset](scene, frames=frames, seed=config.seed)
+    plan = _DRAWN[config.preset]
+    return plan(scene, frames=frames, seed=config.seed, burst=config.frames_per_look)
 
 
 def _thinned(plans: list[FramePlan], config: RenderConfig) -> list[FramePlan]:

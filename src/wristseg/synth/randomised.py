@@ -47,13 +47,27 @@ _HIGH = Roaming((0.16, 0.34), (-0.16, 0.16), (0.06, 0.22), (0.2, 1.5), (-2.6, 2.
 
 
 def plan_randomised(
-    scene: Scene, *, frames: int, seed: int, variety: Variety = DEFAULT_VARIETY
+    scene: Scene,
+    *,
+    frames: int,
+    seed: int,
+    burst: int | None = None,
+    variety: Variety = DEFAULT_VARIETY,
 ) -> list[FramePlan]:
-    """Plan frames; the first N of a longer plan with the same seed are the same frames."""
+    """Plan frames; the first N of a longer plan with the same seed and burst are the same frames.
+
+    Args:
+        scene: The scene; its arm is moved.
+        frames: How many.
+        seed: Everything follows from it.
+        burst: Frames that share a look (default: the variety's).
+        variety: What to draw from.
+    """
     plans: list[FramePlan] = []
-    for number in range(-(-frames // variety.burst)):
-        first = number * variety.burst
-        stems = [f"randomised_frame_{first + i:05d}" for i in range(variety.burst)]
+    burst = burst or variety.burst
+    for number in range(-(-frames // burst)):
+        first = number * burst
+        stems = [f"randomised_frame_{first + i:05d}" for i in range(burst)]
         plans += plan_burst(scene, variety, stems=stems, seed_path=(seed, number))
     return plans[:frames]
 
