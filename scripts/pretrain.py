@@ -89,7 +89,7 @@ _TELL, _KEEP = 50, 500
 _DECAY = 0.02
 
 #: Of decoded frames in memory, per data set and size; the others lie in a mapped file.
-_CACHE_BYTES = 512 * 1024**2
+_CACHE_BYTES = 256 * 1024**2
 
 #: About a third of the time each.
 _SCALES = ("480x640:4:1", "240x320:8:1", "84x84:32:2")
@@ -274,8 +274,8 @@ def _share_gradients(network: SegmentationNetwork) -> None:
 
 
 def _batches(sides: Sequence[Side], scale: Scale, seed: int) -> Iterator[Batch]:
-    """Yield batches of one size for ever; each comes from one of the data sets, in turns."""
-    loaders = []
+    """Yield batches of one size for ever, each of one data set; a larger one comes more often."""
+    loaders, smallest = [], min(len(stems) for _, stems, _ in sides)
     for number, (dataset, stems, _) in enumerate(sides):
         frames = _VariedFrames(
             dataset,
@@ -287,7 +287,8 @@ def _batches(sides: Sequence[Side], scale: Scale, seed: int) -> Iterator[Batch]:
             cache_bytes=_CACHE_BYTES,
         )
         batches = EpochBatches(len(frames), scale.batch_size, seed=seed + number)
-        loaders.append(_endless(PrefetchLoader(frames, batches)))
+        loader = _endless(PrefetchLoader(frames, batches))
+        loaders += [loader] * round(len(stems) / smallest)
     while True:
         for loader in loaders:
             yield next(loader)
