@@ -243,8 +243,6 @@ class TrainConfig(Levers, _TrainInput):
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
         if self.folds is not None and (self.folds < 2 or self.resume):
             raise UsageError(f"--folds {self.folds}: expected 2 or more, and no --resume")
-        if self.warmup >= self.epochs:
-            raise UsageError(f"--warmup {self.warmup}, --epochs {self.epochs}: expected fewer")
         if self.mix is not None and not 1 <= self.mixed_per_batch < self.batch_size:
             raise UsageError(
                 f"--mix-share {self.mix_share}, --batch-size {self.batch_size}: comes to "

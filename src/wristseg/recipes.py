@@ -38,7 +38,8 @@ class Levers:
     """Train the kernels of convolutions with Muon at this learning rate (0.01), annealed likewise,
     and everything else with AdamW at --lr. Needs fewer epochs."""
     warmup: int = 0
-    """Epochs in which the learning rate rises to --lr in even steps, before the cosine."""
+    """Epochs in which the learning rate rises to --lr in even steps, before the cosine; at most
+    half of --epochs."""
     ema: float | None = None
     """Validate and save the moving average of the weights, with this decay per step (0.99)."""
     augment: Literal["auto", "none", "flips", "full", "light", "robust"] = "auto"

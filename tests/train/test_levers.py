@@ -223,7 +223,6 @@ def test_other_classes_are_not_mixed(config, console, second_dataset, tmp_path):
     [
         ({"ema": 1.0}, "--ema 1.0: expected between 0 and 1"),
         ({"warmup": -1}, "--warmup -1"),
-        ({"warmup": 2}, "--warmup 2, --epochs 2"),
         ({"lr_backbone": 0.0}, "--lr-backbone 0.0"),
         ({"shadows": 1.5}, "--shadows 1.5: expected 0 to 1"),
         ({"paste": -0.1}, "--paste -0.1"),

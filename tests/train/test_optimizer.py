@@ -43,6 +43,11 @@ def test_warm_up_rises_in_even_steps_and_the_cosine_takes_the_rest(network):
     assert seen[3:] == pytest.approx([cosine(4e-3, epoch, 7) for epoch in range(7)])
 
 
+def test_warm_up_takes_no_more_than_half_of_a_short_training(network):
+    short = [rate for (rate,) in rates(OptimizerPlan(warmup=3), network, lr=4e-3, epochs=4)]
+    assert short == [rate for (rate,) in rates(OptimizerPlan(warmup=2), network, lr=4e-3, epochs=4)]
+
+
 def test_the_backbone_keeps_its_share_of_the_rate(network):
     seen = rates(OptimizerPlan(lr_backbone=0.1, warmup=1), network, lr=1e-2, epochs=4)
     decoder, backbone = zip(*seen, strict=True)

@@ -14,7 +14,7 @@ from wristseg.cli.folds import fold_config, train_fold
 from wristseg.configs import DatasetPaths, TrainConfig
 from wristseg.errors import CheckpointError, UsageError
 from wristseg.labeling.config import QaConfig
-from wristseg.recipes import RECIPES, recipe_options
+from wristseg.recipes import recipe_options
 
 if TYPE_CHECKING:
     from wristseg.data.labels import LabelledFrame
@@ -77,10 +77,9 @@ def _units(frames: Sequence[LabelledFrame], *, by: str) -> list[LabelledFrame]:
 
 def _options(config: QaConfig, paths: DatasetPaths, count: int) -> TrainConfig:
     """Return the options of all trainings together."""
-    warmup = min(RECIPES["robust"].warmup, config.epochs - 1)
     accelerator = {"cpu": "cpu", "mps": "mps", "auto": "auto"}.get(config.device, "gpu")
     return TrainConfig(
-        **recipe_options("robust", warmup=warmup),
+        **recipe_options("robust"),
         **dataclasses.asdict(paths),
         epochs=config.epochs,
         img_height=config.img_height,

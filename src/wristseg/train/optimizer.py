@@ -31,7 +31,7 @@ class OptimizerPlan:
 
     Attributes:
         lr_backbone: Learning rate of the backbone as a multiple of the decoder's.
-        warmup: Epochs in which it rises in even steps before the cosine.
+        warmup: Epochs in which it rises in even steps before the cosine; at most half of them all.
         kernel_lr: Learning rate of Muon for the kernels, or None for AdamW alone.
     """
 
@@ -79,12 +79,12 @@ class OptimizerPlan:
         The warm-up's n epochs have 1/(n+1), 2/(n+1), ... of the rate that the cosine begins with
         (https://arxiv.org/abs/1706.02677, section 2.2, by epoch instead of by step).
         """
-        cosine = CosineAnnealingLR(optimizer, T_max=epochs - self.warmup, eta_min=ETA_MIN)
-        if self.warmup == 0:
+        warmup = min(self.warmup, epochs // 2)
+        cosine = CosineAnnealingLR(optimizer, T_max=epochs - warmup, eta_min=ETA_MIN)
+        if warmup == 0:
             return cosine
-        first = 1 / (self.warmup + 1)
-        rise = LinearLR(optimizer, start_factor=first, total_iters=self.warmup)
-        return SequentialLR(optimizer, [rise, cosine], milestones=[self.warmup])
+        rise = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
+        return SequentialLR(optimizer, [rise, cosine], milestones=[warmup])
 
 
 def weight_average(decay: float) -> WeightAveraging:
