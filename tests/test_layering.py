@@ -31,6 +31,7 @@ _BASE = {
     "preprocess",
     "recipes",
     "rle",
+    "yaml_file",
 }
 
 #: Part of the package to the parts it may import while it is imported itself.

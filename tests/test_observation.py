@@ -129,17 +129,24 @@ def test_observation_may_not_show_what_the_model_cuts_off():
     assert "use crop center-square" in problems[0]
 
 
+def from_file(path):
+    return ObservationContract.from_file(path, classes=DEFAULT_CLASSES, model_crop="none")
+
+
 def test_file_may_be_yaml_or_json_and_is_named_when_it_is_wrong(tmp_path):
     path = tmp_path / "contract.yaml"
     path.write_text("stack: 4\nsize_hw: [64, 96]\n")
-    assert ObservationContract.from_file(path) == ObservationContract(size_hw=(64, 96), stack=4)
+    assert from_file(path) == ObservationContract(size_hw=(64, 96), stack=4)
     path.write_text('{"stack": 4}')
-    assert ObservationContract.from_file(path).stack == 4
+    assert from_file(path).stack == 4
     path.write_text("stack: -1\n")
     with pytest.raises(DataError, match=r"contract.yaml: stack is -1"):
-        ObservationContract.from_file(path)
-    with pytest.raises(DataError, match=r"none.yaml: not readable as YAML"):
-        ObservationContract.from_file(tmp_path / "none.yaml")
+        from_file(path)
+    path.write_text("class_map: {cube: 1}\n")
+    with pytest.raises(DataError, match=r"contract.yaml: class_map lacks unlabeled, background"):
+        from_file(path)
+    with pytest.raises(DataError, match=r"none.yaml: no such file"):
+        from_file(tmp_path / "none.yaml")
 
 
 def test_levels_are_uint8_for_the_most_ids_there_can_be():

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.errors import DataError
+from wristseg.yaml_file import read_yaml
 
 __all__ = ["DEFAULT_CLASSES", "IGNORE_INDEX", "ClassTable", "fold_name"]
 
@@ -128,13 +129,7 @@ class ClassTable:
         path = dataset_path / "dataset.yaml"
         if not path.is_file():
             return DEFAULT_CLASSES
-        import yaml  # few data sets need it
-
-        try:
-            table = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DataError(path, f"not readable as YAML: {error}") from error
-        return cls.from_dict(table, where=path)
+        return cls.from_dict(read_yaml(path), where=path)
 
     def _problems(self) -> list[str]:
         problems = []

@@ -7,6 +7,7 @@ for JPEGs that were cut off at a tenth. Called by ``data``, ``predict`` and ``ev
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import zlib
@@ -25,6 +26,7 @@ from wristseg.errors import DataError
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "decode_image_rgb",
     "encode_png_rows",
     "image_size_hw",
     "png_rows",
@@ -88,10 +90,25 @@ def read_image_rgb(path: Path) -> NDArray[np.uint8]:
             CMYK or partly transparent.
     """
     with _opened(path, _FORMATS) as image:
-        _refuse_animation(path, image)
-        _refuse_depth(path, image)
-        image.load()
-        return np.array(_as_rgb(path, _upright(image)))
+        return _whole_rgb(path, image)
+
+
+def decode_image_rgb(content: bytes, *, where: str) -> NDArray[np.uint8]:
+    """Decode an image that lies in memory, by the rules of ``read_image_rgb``.
+
+    Args:
+        content: An image file's bytes.
+        where: What to call it in messages.
+
+    Raises:
+        DataError: As ``read_image_rgb``.
+    """
+    with (
+        _decoding(where, _FORMATS),
+        Image.open(io.BytesIO(content), formats=_FORMATS) as image,
+    ):
+        _refuse_bomb(where, image)
+        return _whole_rgb(where, image)
 
 
 def image_size_hw(path: Path) -> tuple[int, int]:
@@ -207,14 +224,21 @@ def _png_chunk(name: bytes, content: bytes) -> bytes:
 
 @contextmanager
 def _opened(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
-    """Open a regular file, check its size, and name the file in whatever the decoder raises."""
-    try:
+    """Open a regular file, and check its size."""
+    with _decoding(path, formats):
         # Opening a FIFO would wait for a writer for ever, so the kind is looked at first.
         if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(path, "not a regular file")
         with Image.open(path, formats=formats) as image:
             _refuse_bomb(path, image)
             yield image
+
+
+@contextmanager
+def _decoding(path: Path | str, formats: tuple[str, ...]) -> Iterator[None]:
+    """Name the image in whatever the decoder raises."""
+    try:
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(path, f"too large to be a camera frame: {error}") from error
     except UnidentifiedImageError as error:
@@ -225,7 +249,14 @@ def _opened(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
         raise DataError(path, f"cannot be decoded: {error}; the file is damaged") from error
 
 
-def _refuse_bomb(path: Path, image: Image.Image) -> None:
+def _whole_rgb(path: Path | str, image: Image.Image) -> NDArray[np.uint8]:
+    _refuse_animation(path, image)
+    _refuse_depth(path, image)
+    image.load()
+    return np.array(_as_rgb(path, _upright(image)))
+
+
+def _refuse_bomb(path: Path | str, image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise DataError(
@@ -233,14 +264,14 @@ def _refuse_bomb(path: Path, image: Image.Image) -> None:
         )
 
 
-def _refuse_animation(path: Path, image: Image.Image) -> None:
+def _refuse_animation(path: Path | str, image: Image.Image) -> None:
     # MPO is what phones write: a JPEG with a preview or a second view behind it.
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise DataError(path, f"holds {frames} pictures, expected one; extract the frame you mean")
 
 
-def _refuse_depth(path: Path, image: Image.Image) -> None:
+def _refuse_depth(path: Path | str, image: Image.Image) -> None:
     # Pillow would keep the upper byte of 16-bit RGB and say nothing.
     raw_mode = _raw_mode(image)
     if "16" in raw_mode or image.mode in {"I", "F"} or image.mode.startswith("I;"):
@@ -270,7 +301,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _as_rgb(path: Path, image: Image.Image) -> Image.Image:
+def _as_rgb(path: Path | str, image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode in _MODES_WITH_ALPHA or "transparency" in image.info:
@@ -280,7 +311,7 @@ def _as_rgb(path: Path, image: Image.Image) -> Image.Image:
     raise DataError(path, f"colours are {image.mode}, expected RGB or greyscale; save it as RGB")
 
 
-def _without_alpha(path: Path, image: Image.Image) -> Image.Image:
+def _without_alpha(path: Path | str, image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA")
     lowest = int(np.asarray(rgba)[..., 3].min())
     if lowest < 255:

@@ -149,6 +149,19 @@ class ModelInfo:
         missing = self.observation_contract.left_to_default(self.observation)
         return f"the file; by default: {', '.join(missing)}" if missing else "the file"
 
+    def observation_of(self, file: Path) -> ObservationContract:
+        """Return the contract of a YAML file; what it does not name is this model's own.
+
+        Raises:
+            DataError: The file is none, or does not fit this model.
+        """
+        return ObservationContract.from_file(
+            file,
+            classes=self.classes,
+            model_crop=self.preprocess.crop,
+            default=self.observation_contract,
+        )
+
     def check_observation(self, contract: ObservationContract) -> None:
         """Refuse a contract that this model cannot fulfil.
 

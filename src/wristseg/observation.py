@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from wristseg.classes import IGNORE_INDEX, ClassTable
 from wristseg.errors import DataError
+from wristseg.yaml_file import read_yaml
 
 __all__ = ["ObservationContract"]
 
@@ -101,22 +102,28 @@ class ObservationContract:
         return replace(default or cls(), **own)
 
     @classmethod
-    def from_file(cls, path: Path, *, default: Self | None = None) -> Self:
-        """Read a YAML or JSON file with some or all of the entries.
+    def from_file(
+        cls, path: Path, *, classes: ClassTable, model_crop: str, default: Self | None = None
+    ) -> Self:
+        """Read a YAML or JSON file with some or all of the entries, for one model.
+
+        Args:
+            path: The file.
+            classes: The model's class table.
+            model_crop: What the model cuts from a frame.
+            default: Where entries that the file lacks come from.
 
         Raises:
-            DataError: The file cannot be read, or an entry is wrong.
+            DataError: The file cannot be read, an entry is wrong, or does not fit the model.
         """
-        import yaml  # few commands need it
-
         try:
-            said = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise DataError(path, f"not readable as YAML or JSON: {error}") from error
-        try:
-            return cls.from_dict(said, default=default)
+            contract = cls.from_dict(read_yaml(path), default=default)
         except DataError as error:
             raise DataError(path, error.problems) from error
+        problems = contract.problems_with(classes, model_crop=model_crop)
+        if problems:
+            raise DataError(path, problems)
+        return contract
 
     def left_to_default(self, said: Mapping[str, Any]) -> list[str]:
         """Return which entries a stored contract leaves to the default."""

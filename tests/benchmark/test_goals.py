@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from wristseg.benchmark.goals import find_goals
-from wristseg.benchmark.page import goal_lines
+from wristseg.benchmark.page import goal_lines, live_lines
 from wristseg.benchmark.results import (
     Agreement,
+    LiveTiming,
     Load,
     PageTiming,
     Prediction,
@@ -139,3 +140,36 @@ def test_review_page_must_be_usable_within_two_seconds_and_follow_keys_within_10
 
 def test_review_page_that_was_not_measured_has_no_goals_and_no_section(results):
     assert goals_of(results) == {}
+
+
+def live_timing(**values):
+    usual = {
+        "model": "84x84", "hz": 30.0, "ticks": 2000, "ok": 1995,
+        "age_ms": {"p50": 5.0, "p95": 6.0, "p99": 60.0, "max": 90.0},
+        "infer_ms": {"p50": 3.0, "p99": 5.0}, "total_p99_ms": 6.5,
+        "missed": 0.004, "dropped": 0.0, "memory_mib": (200.0, 208.0),
+    }  # fmt: skip
+    return LiveTiming(**{**usual, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "fails"),
+    [
+        ({}, []),
+        ({"age_ms": {"p50": 5.0, "p95": 6.0, "p99": 67.0, "max": 90.0}}, ["p99 of the age"]),
+        ({"missed": 0.011}, ["deadlines missed"]),
+        ({"memory_mib": (200.0, 211.0)}, ["memory grows"]),
+        ({"memory_mib": None}, []),
+        ({"model": "640x480", "missed": 0.5}, []),
+    ],
+)
+def test_live_loop_of_the_small_model_has_to_keep_age_deadlines_and_memory(results, values, fails):
+    results.live_loops = [live_timing(**values)]
+    missed = [goal.work for goal in find_goals(results) if not goal.reached]
+    assert [name for work in missed for name in fails if work.endswith(name)] == fails
+    assert len(missed) == len(fails)
+
+
+def test_live_table_says_how_many_ticks_had_a_new_mask_and_that_a_loop_ended_early():
+    row = live_lines([live_timing(ended="watchdog")])[-1]
+    assert "| 0.40% of 33.3 ms | 0.00% | 1995 of 2000, ended early | 200, 208 MiB |" in row

@@ -87,7 +87,7 @@ def test_class_map_that_does_not_fit_ends_with_3(capsys, tmp_path, checkpoint, f
     contract.write_text("class_map: {unlabeled: 0, cube: 1}\n")
     options = ["--frame", frames[0], "--observation", str(contract)]
     assert main([str(checkpoint), *options]) == 3
-    assert "class_map lacks background, table" in capsys.readouterr().err
+    assert f"{contract}: class_map lacks background, table" in capsys.readouterr().err
 
 
 def test_frames_of_two_sizes_are_refused(capsys, tmp_path, checkpoint, frames):
@@ -108,6 +108,7 @@ def test_frame_that_was_divided_by_255_is_noted(capsys, tmp_path, checkpoint):
         ([], "--frame and --golden: give at least one"),
         (["--golden", "a.npz", "--write-golden", "b.npz"], "compare or write, not both"),
         (["--golden", "a.npz", "--tolerance", "1"], "--tolerance 1.0"),
+        (["--frame", "a.png", "--write-golden", "a.txt"], "--write-golden a.txt: expected a name"),
     ],
 )
 def test_options_that_cannot_work_end_with_2(capsys, checkpoint, options, message):

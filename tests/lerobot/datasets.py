@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from tests.predict.clips import frame_picture
 
@@ -32,16 +34,21 @@ def make_dataset(
     lengths: tuple[int, ...] = (4, 6, 3),
     size_hw: tuple[int, int] = (48, 64),
     cameras: tuple[str, ...] = (CAMERA, "observation.images.front"),
+    images: tuple[str, ...] = (),
 ) -> Path:
-    """Write a data set of ``lengths`` frames by episode; v3.0 has the last in a second video."""
-    for camera in cameras:
+    """Write a data set of ``lengths`` frames by episode; v3.0 has the last in a second video.
+
+    Cameras in ``images`` are stored as PNG images in the tables of frames.
+    """
+    videos = tuple(camera for camera in cameras if camera not in images)
+    for camera in videos:
         for place, episodes in _videos(version, camera, lengths):
             start = sum(lengths[: episodes[0]])
             count = sum(lengths[i] for i in episodes)
             _encode(folder / place, start, count, size_hw, camera)
-    _write_data(folder, version, lengths)
+    _write_data(folder, version, lengths, images, size_hw)
     (folder / "meta").mkdir(parents=True, exist_ok=True)
-    info = _info(version, lengths, size_hw, cameras)
+    info = _info(version, lengths, size_hw, cameras, images)
     (folder / "meta/info.json").write_text(json.dumps(info, indent=4))
     (folder / "README.md").write_text("# A data set\n")
     stats = {name: _stats(camera=True) for name in cameras} | {"action": _stats(camera=False)}
@@ -56,7 +63,7 @@ def make_dataset(
         _write_lines(folder / "meta/episodes_stats.jsonl", rows)
     else:
         (folder / "meta/stats.json").write_text(json.dumps(stats))
-        _write_episodes(folder, lengths, cameras)
+        _write_episodes(folder, lengths, videos, images)
     return folder
 
 
@@ -105,7 +112,7 @@ def _encode(path: Path, start: int, count: int, size_hw: tuple[int, int], camera
         container.mux(stream.encode(None))
 
 
-def _info(version, lengths, size_hw, cameras):
+def _info(version, lengths, size_hw, cameras, images):
     camera = {
         "dtype": "video",
         "shape": [*size_hw, 3],
@@ -121,8 +128,9 @@ def _info(version, lengths, size_hw, cameras):
             "has_audio": False,
         },
     }
+    image = {"dtype": "image", "shape": [*size_hw, 3], "names": ["height", "width", "channels"]}
     counters = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-    features = dict.fromkeys(cameras, camera) | {
+    features = {name: image if name in images else camera for name in cameras} | {
         "action": {"dtype": "float32", "shape": [2], "names": ["a", "b"]},
         **{
             name: {
@@ -137,7 +145,8 @@ def _info(version, lengths, size_hw, cameras):
         "v2.1": "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet",
         "v3.0": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
     }
-    videos = {"total_videos": len(lengths) * len(cameras), "total_chunks": 1}
+    count = len(cameras) - len(images)
+    videos = {"total_videos": len(lengths) * count, "total_chunks": 1}
     return {
         "codebase_version": version,
         "robot_type": "so101",
@@ -149,12 +158,18 @@ def _info(version, lengths, size_hw, cameras):
         "fps": FPS,
         "splits": {"train": f"0:{len(lengths)}"},
         "data_path": data[version],
-        "video_path": _PLACES[version],
+        "video_path": _PLACES[version] if count else None,
         "features": features,
     }
 
 
-def _write_data(folder: Path, version: str, lengths: tuple[int, ...]) -> None:
+def _png(number: int, size_hw: tuple[int, int]) -> dict[str, object]:
+    stream = io.BytesIO()
+    Image.fromarray(frame_picture(number, size_hw)).save(stream, "PNG")
+    return {"bytes": stream.getvalue(), "path": f"frame-{number:06d}.png"}
+
+
+def _write_data(folder, version, lengths, images, size_hw) -> None:
     rows = [
         {
             "action": [0.5, float(i)],
@@ -163,6 +178,7 @@ def _write_data(folder: Path, version: str, lengths: tuple[int, ...]) -> None:
             "episode_index": episode,
             "index": sum(lengths[:episode]) + i,
             "task_index": 0,
+            **{name: _png(sum(lengths[:episode]) + i, size_hw) for name in images},
         }
         for episode, length in enumerate(lengths)
         for i in range(length)
@@ -171,7 +187,8 @@ def _write_data(folder: Path, version: str, lengths: tuple[int, ...]) -> None:
         [
             ("action", pa.list_(pa.float32())),
             ("timestamp", pa.float32()),
-            *((name, pa.int64()) for name in list(rows[0])[2:]),
+            *((name, pa.int64()) for name in list(rows[0])[2:6]),
+            *((name, pa.struct({"bytes": pa.binary(), "path": pa.string()})) for name in images),
         ]
     )
     places = {
@@ -185,7 +202,7 @@ def _write_data(folder: Path, version: str, lengths: tuple[int, ...]) -> None:
         pq.write_table(pa.Table.from_pylist(own, schema=schema), path)
 
 
-def _write_episodes(folder: Path, lengths: tuple[int, ...], cameras: tuple[str, ...]) -> None:
+def _write_episodes(folder, lengths, cameras, images) -> None:
     rows = []
     for i, length in enumerate(lengths):
         start = sum(lengths[:i])
@@ -208,6 +225,7 @@ def _write_episodes(folder: Path, lengths: tuple[int, ...], cameras: tuple[str, 
                 f"videos/{camera}/from_timestamp": before / FPS,
                 f"videos/{camera}/to_timestamp": (before + length) / FPS,
             }
+        for camera in (*cameras, *images):
             row |= {f"stats/{camera}/{k}": v for k, v in _stats(camera=True).items()}
         rows.append(row)
     path = folder / "meta/episodes/chunk-000/file-000.parquet"

@@ -11,7 +11,7 @@ import pytest
 from tests.lerobot.datasets import CAMERA, make_dataset
 from wristseg.errors import DataError, MissingExtraError, UsageError
 from wristseg.lerobot import tables
-from wristseg.lerobot.dataset import camera_videos
+from wristseg.lerobot.dataset import camera_files
 from wristseg.lerobot.info import DatasetInfo
 
 _EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -61,7 +61,7 @@ def test_all_faults_are_listed_at_once(dataset):
 def test_f04_video_path_that_leads_out_of_the_folder_is_refused(dataset, template):
     edit(dataset, lambda info: info.update(video_path=template))
     with pytest.raises(DataError, match="leads out of the data set"):
-        camera_videos(DatasetInfo.read(dataset), CAMERA)
+        camera_files(DatasetInfo.read(dataset), CAMERA)
 
 
 def test_depth_maps_are_no_cameras(dataset):
@@ -70,6 +70,13 @@ def test_depth_maps_are_no_cameras(dataset):
 
     edit(dataset, deepen)
     assert DatasetInfo.read(dataset).cameras == (CAMERA,)
+
+
+@pytest.mark.parametrize("key", ["info", "video_info"])
+def test_feature_whose_info_is_no_object_is_a_fault(dataset, key):
+    edit(dataset, lambda info: info["features"][CAMERA].update({key: "h264"}))
+    with pytest.raises(DataError, match=f"camera {CAMERA}: {key} is 'h264', expected an object"):
+        DatasetInfo.read(dataset)
 
 
 def test_wrist_camera_is_the_obvious_one_among_several(dataset):
@@ -97,20 +104,20 @@ def test_channels_first_is_understood(dataset):
 def test_rows_that_cannot_be_are_named(dataset, values, message):
     edit_row(dataset, **values)
     with pytest.raises(DataError, match=message):
-        camera_videos(DatasetInfo.read(dataset), CAMERA)
+        camera_files(DatasetInfo.read(dataset), CAMERA)
 
 
 def test_table_that_is_none_is_named(dataset):
     (dataset / _EPISODES).write_bytes(b"PAR1 not really")
     with pytest.raises(DataError, match="is no Parquet table that can be read"):
-        camera_videos(DatasetInfo.read(dataset), CAMERA)
+        camera_files(DatasetInfo.read(dataset), CAMERA)
 
 
 def test_broken_line_of_v2_is_named(tmp_path):
     dataset = make_dataset(tmp_path / "old", "v2.1", lengths=(2,))
     (dataset / "meta/episodes.jsonl").write_text('{"episode_index": 0, "length": 2}\n{"epi')
     with pytest.raises(DataError, match="line 2 is no JSON"):
-        camera_videos(DatasetInfo.read(dataset), CAMERA)
+        camera_files(DatasetInfo.read(dataset), CAMERA)
 
 
 def test_v2_needs_no_pyarrow_and_v3_says_what_to_install(tmp_path, dataset, monkeypatch):
@@ -120,6 +127,6 @@ def test_v2_needs_no_pyarrow_and_v3_says_what_to_install(tmp_path, dataset, monk
         raise MissingExtraError("pyarrow", "lerobot")
 
     monkeypatch.setattr(tables, "_parquet", missing)
-    assert camera_videos(DatasetInfo.read(old), CAMERA)
+    assert camera_files(DatasetInfo.read(old), CAMERA)
     with pytest.raises(MissingExtraError, match=r"pip install 'wristseg\[lerobot\]'"):
-        camera_videos(DatasetInfo.read(dataset), CAMERA)
+        camera_files(DatasetInfo.read(dataset), CAMERA)

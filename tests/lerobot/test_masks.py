@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -234,7 +235,7 @@ def test_a_copy_that_differs_is_found_out(dataset_v3, run, tmp_path, monkeypatch
 
 def test_missing_video_is_an_error_before_anything_is_computed(dataset, run):
     videos(dataset)[1].unlink()
-    with pytest.raises(DataError, match="is missing; download the data set with its videos"):
+    with pytest.raises(DataError, match="are missing; download the data set with its data and"):
         run(dataset)
 
 
@@ -248,6 +249,46 @@ def test_missing_video_is_an_error_before_anything_is_computed(dataset, run):
 def test_camera_and_name_that_cannot_be_are_refused(dataset, run, options, message):
     with pytest.raises(UsageError, match=message):
         run(dataset, **options)
+
+
+def test_the_masks_themselves_are_no_camera_to_segment(dataset, run, checkpoint):
+    first = run(dataset)
+    again = LerobotMasksConfig(first.output, checkpoint, first.output.with_name("again"))
+    with pytest.raises(UsageError, match=rf"has a feature {_MASKS} already"):
+        write_lerobot_masks(again)
+    with pytest.raises(UsageError, match="holds masks already; choose another --camera"):
+        write_lerobot_masks(replace(again, camera="wrist_mask"))
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "content", "message"),
+    [
+        ("v3.0", "stats.json", "{", "not JSON"),
+        ("v2.1", "episodes_stats.jsonl", '{"episode_index": 7, "stats": {}}', "has episode 7"),
+        ("v2.1", "episodes_stats.jsonl", '{"episode_index": 0}', "expected episode_index and st"),
+    ],
+)
+def test_statistics_that_cannot_be_are_found_before_anything_is_segmented(
+    tmp_path, run, monkeypatch, version, name, content, message
+):
+    dataset = make_dataset(tmp_path / "pick", version, lengths=(2,))
+    (dataset / "meta" / name).write_text(content)
+    monkeypatch.setattr(ColourSegmenter, "predict_rgb", lambda *_: pytest.fail("segmented"))
+    with pytest.raises(DataError, match=message):
+        run(dataset)
+
+
+def test_size_that_frames_do_not_have_is_found_before_the_model_is_loaded(
+    dataset, run, monkeypatch
+):
+    info = read_info(dataset)
+    info["features"][CAMERA]["shape"] = [24, 32, 3]
+    (dataset / "meta/info.json").write_text(json.dumps(info))
+    monkeypatch.setattr(
+        "wristseg.lerobot.masks.Segmenter.load", lambda *_, **__: pytest.fail("loaded")
+    )
+    with pytest.raises(DataError, match=r"frames are 48x64, info\.json says 24x32 \(h x w\)"):
+        run(dataset)
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "a b", ""])

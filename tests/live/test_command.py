@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.plain_reference import randomised_network, save_plain_checkpoint
-from tests.predict.clips import make_clip
+from tests.predict.clips import cut, make_clip, with_moov_first
 from wristseg.cli.live import main
 from wristseg.live import LiveLimits
 from wristseg.predict import Segmenter, read_mask_video
@@ -122,6 +122,58 @@ def test_what_cannot_work_is_said_in_one_line(capsys, checkpoint, arguments, cod
     assert found == code
     assert said in stderr
     assert len(stderr.strip().splitlines()) == 1
+
+
+def outputs_of(*names):
+    return [f"--{'record' if name.endswith('mkv') else 'report'}={name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("made", "output", "said"),
+    [
+        ("a.mkv", "a.mkv", "a.mkv: is there already; choose another or --overwrite"),
+        ("a.jsonl", "a.mkv", "a.jsonl: is there already"),
+        ("a.json/", "a.json", "a.json: is a folder"),
+        ("file", "file/a.json", "file is no folder that can be written to"),
+        ("file", "file/b/a.mkv", "file is no folder that can be written to"),
+    ],
+)
+def test_output_that_cannot_be_is_refused_before_the_camera_is_opened(
+    capsys, tmp_path, made, output, said
+):
+    path = tmp_path / made
+    path.mkdir() if made.endswith("/") else path.write_bytes(b"mine")
+    arguments = ("--camera", "/dev/video987", "--checkpoint", "none.ckpt")
+    code, _, stderr = run(capsys, *arguments, *outputs_of(str(tmp_path / output)))
+    assert code == 2
+    assert said in stderr
+    assert path.is_dir() or path.read_bytes() == b"mine"
+
+
+def test_clip_that_is_played_is_never_recorded_over(capsys, tmp_path):
+    clip = make_clip(tmp_path / "a.mkv", frames=3, fps=10)
+    before = clip.read_bytes()
+    code, _, stderr = run(
+        capsys, "--camera", clip, "--checkpoint", "none.ckpt", "--record", clip, "--overwrite"
+    )
+    assert code == 2
+    assert "a.mkv: is read by this run" in stderr
+    assert clip.read_bytes() == before
+
+
+def test_damaged_clip_is_played_as_far_as_it_goes_and_ends_with_4(capsys, checkpoint, tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", frames=30, fps=10)
+    with_moov_first(clip).replace(clip)
+    cut(clip, 0.6)
+    report = tmp_path / "live.json"
+    code, stdout, stderr = run(
+        capsys, "--camera", clip, "--checkpoint", checkpoint, *_SLOW, "--report", report
+    )
+    assert code == 4
+    assert "a.mp4: " in stderr
+    assert "declares" in stderr
+    assert "Traceback" not in stderr
+    assert str(report) in stdout
 
 
 def test_ctrl_c_ends_with_130_and_a_whole_recording(checkpoint, clip, tmp_path):

@@ -48,6 +48,38 @@ def test_rrd_file_is_written_and_reports_of_use_are_off(cache, tmp_path):
     assert "TELEMETRY_ENABLED" not in os.environ
 
 
+def column(path, entity, name):
+    """Values of a column of an entity in an .rrd file, read back by Rerun's own reader."""
+    from rerun.chunk import RrdReader
+
+    chunks = (c for c in RrdReader(path).stream().to_chunks() if c.entity_path == entity)
+    batches = (chunk.to_record_batch() for chunk in chunks)
+    return [value for batch in batches for value in batch.column(name).to_pylist()]
+
+
+def test_reruns_own_reader_gives_back_masks_ages_areas_classes_and_faults(cache, tmp_path):
+    pytest.importorskip("rerun.chunk", reason="readers of .rrd files came with later versions")
+    from wristseg.live.rerun_view import RerunView
+
+    path, shown = tmp_path / "run.rrd", [result(number) for number in range(3)]
+    with RerunView(DEFAULT_CLASSES, save=path) as view:
+        for one in shown:
+            view.show(one)
+        view.show(result(2, status="disconnected"))
+    assert column(path, "/camera/mask", "frame") == [0, 1, 2]
+    masks = column(path, "/camera/mask", "SegmentationImage:buffer")
+    assert [bytes(*buffer) for buffer in masks] == [one.mask.tobytes() for one in shown]
+    ((form,), *_) = column(path, "/camera/mask", "SegmentationImage:format")
+    assert (form["height"], form["width"]) == (48, 64)
+    assert len(column(path, "/camera/frame", "EncodedImage:blob")) == 3
+    assert column(path, "/age_ms", "Scalars:scalars") == [[5.0]] * 4
+    cube = [100 * float((one.mask == 3).mean()) for one in (*shown, shown[-1])]
+    assert np.ravel(column(path, "/area/cube", "Scalars:scalars")) == pytest.approx(cube)
+    assert "disconnected: the camera is gone" in str(column(path, "/log", "TextLog:text"))
+    (classes,) = column(path, "/camera", "AnnotationContext:context")
+    assert "static_finger" in str(classes)
+
+
 def test_viewer_is_not_started_where_reports_cannot_be_switched_off(cache, tmp_path, monkeypatch):
     import subprocess
 

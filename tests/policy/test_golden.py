@@ -40,11 +40,11 @@ def test_another_program_reads_it_with_numpy_and_json_alone(tmp_path):
     write_golden(tmp_path / "g.npz", golden()[0])
     with np.load(tmp_path / "g.npz", allow_pickle=False) as file:
         about = json.loads(bytes(file["about"]))
-        observation = file["observation"]
+        observation, channels = file["observation"], file["channels"]
     assert about["contract"]["stack_order"] == "oldest-first"
     assert observation.shape == (4, 3, 1, 8, 8)
     # The newest frame of each observation is the frame itself; the first fills the stack.
-    assert (observation[3, 2] == observation[3, 2]).all()
+    np.testing.assert_array_equal(observation[3], channels[1:4])
     np.testing.assert_array_equal(observation[0, 0], observation[0, 2])
 
 
@@ -125,4 +125,23 @@ def test_arrays_of_the_wrong_kind_are_listed(tmp_path):
     stages = {**written.stages, "mask": written.stages["mask"].astype(np.int64)}
     write_golden(tmp_path / "g.npz", replace(written, stages=stages))
     with pytest.raises(DataError, match=r"mask is \(4, 24, 32\) int64"):
+        read_golden(tmp_path / "g.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda stages: {"mask": stages["mask"] + 6}, "mask has class 11, and there are 6 classes"),
+        (lambda stages: {"mask": stages["mask"][:, :9]}, r"frame is \(4, 24, 32, 3\)"),
+        (
+            lambda stages: {"frame": stages["frame"][..., :1]},
+            r"frame is \(4, 24, 32, 1\)",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_refused(tmp_path, change, message):
+    written, _ = golden()
+    stages = {**written.stages, **change(written.stages)}
+    write_golden(tmp_path / "g.npz", replace(written, stages=stages))
+    with pytest.raises(DataError, match=message):
         read_golden(tmp_path / "g.npz")

@@ -92,6 +92,34 @@ def ids_and_pictures(root, backend):
         yield ids_of_grey(grey[0].numpy(), step), pictures[i][_CAMERA].permute(1, 2, 0).numpy()
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two episodes whose frames are images in the tables, as lerobot writes them."""
+    root = tmp_path_factory.mktemp("images") / "pick"
+    camera = {"dtype": "image", "shape": (96, 128, 3), "names": ["height", "width", "channels"]}
+    features = {_CAMERA: camera, "action": {"dtype": "float32", "shape": (2,), "names": ["a", "b"]}}
+    dataset = LeRobotDataset.create(
+        "me/pick", fps=30, root=root, features=features, use_videos=False
+    )
+    for episode, length in enumerate((4, 3)):
+        for i in range(length):
+            picture = frame_picture(10 * episode + i, (96, 128))
+            action = np.zeros(2, np.float32)
+            dataset.add_frame({_CAMERA: picture, "action": action, "task": "pick"})
+        dataset.save_episode()
+    dataset.finalize()
+    return root
+
+
+def test_masks_of_images_are_read_beside_them(images, write):
+    done = write(images)
+    seen = 0
+    for ids, picture in ids_and_pictures(done.output, "pyav"):
+        assert np.array_equal(ids, ColourSegmenter().predict_rgb(picture))
+        seen += 1
+    assert seen == done.frames == 7
+
+
 @pytest.mark.parametrize("backend", video_backends())
 def test_lerobots_reader_gives_the_ids_of_the_very_frame(dataset, write, backend):
     done = write(dataset)

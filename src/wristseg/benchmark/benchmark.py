@@ -29,6 +29,7 @@ from wristseg.artifacts import git_commit, write_json, write_text
 from wristseg.benchmark.agreement import measure_agreement
 from wristseg.benchmark.contestants import PLAIN, TOOLS, Contestant, find_plain, present
 from wristseg.benchmark.goals import find_goals
+from wristseg.benchmark.live_loop import measure_live_loops
 from wristseg.benchmark.machine import ProcessorTime, describe_machine, library_versions
 from wristseg.benchmark.page import results_page
 from wristseg.benchmark.plan import FULL, QUICK, Plan, size_name
@@ -145,7 +146,14 @@ def _measure(
     if run.dataset is not None and plan.page_rounds > 0:
         with _part(run, steps, "review page", plan.page_rounds):
             measure_review_page(run)
-    left_out = [("training", plan.train_rounds), ("clip to overlay mp4", plan.clip_rounds)]
+    if run.clip is not None and plan.live_ticks > 0:
+        with _part(run, steps, "live loop", len(run.sizes)):
+            measure_live_loops(run)
+    left_out = [
+        ("training", plan.train_rounds),
+        ("clip to overlay mp4", plan.clip_rounds),
+        ("live loop", plan.live_ticks),
+    ]
     run.results.notes += [f"{part}: left out by --quick" for part, rounds in left_out if not rounds]
 
 

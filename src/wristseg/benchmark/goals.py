@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from wristseg.benchmark.contestants import PLAIN
-from wristseg.benchmark.results import Goal, Results
+from wristseg.benchmark.results import Goal, LiveTiming, Results
 
-__all__ = ["find_goals"]
+__all__ = ["find_goals", "live_goals"]
 
 
 def find_goals(results: Results) -> list[Goal]:
@@ -24,6 +24,12 @@ def find_goals(results: Results) -> list[Goal]:
         *_tail_goals(results),
         *_agreement_goals(results),
         *_review_page_goals(results),
+        *(
+            goal
+            for x in results.live_loops
+            if x.model == results.sizes[1]
+            for goal in live_goals(x)
+        ),
     ]
 
 
@@ -136,6 +142,23 @@ def _review_page_goals(results: Results) -> Iterator[Goal]:
         suffix=" ms",
         digits=0,
     )
+
+
+def live_goals(timing: LiveTiming) -> Iterator[Goal]:
+    """Yield the rows of a live loop; its requirements are for the small model."""
+    work, ticks = f"live, model {timing.model} at {timing.hz:g} Hz", f"{timing.ticks:,} ticks"
+    two_periods = 2000 / timing.hz
+    age = timing.age_ms["p99"]
+    yield _at_most(
+        f"{work}: p99 of the age", ticks, age, must=two_periods, aim=None, suffix=" ms", digits=1
+    )
+    missed = 100 * timing.missed
+    yield _at_most(f"{work}: deadlines missed", ticks, missed, must=1.0, aim=None, suffix=" %")
+    if timing.memory_mib is not None:
+        first, last = timing.memory_mib
+        text = f"{first:.0f} MiB after 1,000 ticks, {last:.0f} at the end"
+        growth = 100 * (last / first - 1)
+        yield _at_most(f"{work}: memory grows", text, growth, must=5.0, aim=None, suffix=" %")
 
 
 def _agreement_goals(results: Results) -> Iterator[Goal]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wristseg.benchmark.results import Results
+from wristseg.benchmark.results import LiveTiming, Results
 from wristseg.benchmark.summary import RATES_HZ, Summary
 
-__all__ = ["goal_lines", "results_page"]
+__all__ = ["goal_lines", "live_lines", "results_page"]
 
 
 def goal_lines(results: Results) -> list[str]:
@@ -53,6 +53,8 @@ def results_page(results: Results, *, plot: str) -> str:
     if results.works:
         parts += ["## Other work", "\n".join(_work_lines(results)), *_mask_text(results)]
     parts += _review_page_parts(results)
+    if results.live_loops:
+        parts += ["## Live loop", _LIVE, "\n".join(live_lines(results.live_loops))]
     if results.agreements:
         parts += ["## Agreement with the plain fp32 forward pass"]
         parts += ["\n".join(_agreement_lines(results))]
@@ -66,6 +68,11 @@ _TAIL = (
     "Each row is a process of its own that predicts without a pause, nothing else running. The "
     "matrix product, in NumPy, takes about as long as a frame of the large model: its tail is the "
     "machine's own."
+)
+
+_LIVE = (
+    "`wristseg live` on a 640x480 clip that is played in real time, in milliseconds; the age is "
+    "that of a mask as it is handed out, memory that after 1,000 ticks and at the end."
 )
 
 _METHOD = """\
@@ -240,6 +247,28 @@ def _review_page_parts(results: Results) -> list[str]:
     head = ("what", "median", "lowest-highest", "p95", "values")
     text = f"`wristseg review` in headless {found.browser}, each start with an empty cache."
     return ["## Review page", text, "\n".join(_table(head, cells))]
+
+
+def live_lines(timings: Sequence[LiveTiming]) -> list[str]:
+    """Return the table of live loops as lines of Markdown, times in milliseconds."""
+    head = (
+        "model", "age p50", "p95", "p99", "max", "infer p50", "p99", "total p99",
+        "deadlines missed", "dropped", "ok", "memory",
+    )  # fmt: skip
+    rows = [
+        (
+            found.model,
+            *(f"{found.age_ms[name]:.1f}" for name in ("p50", "p95", "p99", "max")),
+            *(f"{found.infer_ms[name]:.1f}" for name in ("p50", "p99")),
+            f"{found.total_p99_ms:.1f}",
+            f"{found.missed:.2%} of {1000 / found.hz:.1f} ms",
+            f"{found.dropped:.2%}",
+            f"{found.ok} of {found.ticks}" + (", ended early" if found.ended else ""),
+            "-" if found.memory_mib is None else "{:.0f}, {:.0f} MiB".format(*found.memory_mib),
+        )
+        for found in timings
+    ]
+    return _table(head, rows)
 
 
 def _agreement_lines(results: Results) -> list[str]:

@@ -47,6 +47,7 @@ class Plan:
         page_rounds: Starts of the review page.
         page_frames: Frames of the data set that it shows.
         page_keys: Key presses of each start.
+        live_ticks: Ticks of the live loop with each model.
     """
 
     sizes_hw: tuple[tuple[int, int], tuple[int, int]]
@@ -65,6 +66,7 @@ class Plan:
     page_rounds: int = 0
     page_frames: int = 1000
     page_keys: int = 30
+    live_ticks: int = 0
 
 
 FULL = Plan(
@@ -85,6 +87,7 @@ FULL = Plan(
     ),
     agreement_frames=None,
     page_rounds=5,
+    live_ticks=2000,
 )
 
 QUICK = Plan(

@@ -8,7 +8,17 @@ from typing import Any
 
 from wristseg.benchmark.summary import Summary
 
-__all__ = ["Agreement", "Goal", "Load", "PageTiming", "Prediction", "Results", "Tail", "Work"]
+__all__ = [
+    "Agreement",
+    "Goal",
+    "LiveTiming",
+    "Load",
+    "PageTiming",
+    "Prediction",
+    "Results",
+    "Tail",
+    "Work",
+]
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,37 @@ class PageTiming:
 
 
 @dataclass(frozen=True)
+class LiveTiming:
+    """``wristseg live`` on a clip that is played in real time.
+
+    Attributes:
+        model: Its name in tables.
+        hz: Rate of the clip and of the loop.
+        ticks: Results that were handed out.
+        ok: Those of them with a new mask.
+        age_ms: ``p50``, ``p95``, ``p99`` and ``max`` of the age of a mask as it was handed out.
+        infer_ms: ``p50`` and ``p99`` of the network with its resizing.
+        total_p99_ms: p99 from the camera to the mask.
+        missed: Share of deadlines missed.
+        dropped: Share of the clip's frames that were not segmented.
+        memory_mib: After 1,000 ticks, and at the end; None for shorter runs.
+        ended: Why the loop ended early; empty if it did not.
+    """
+
+    model: str
+    hz: float
+    ticks: int
+    ok: int
+    age_ms: dict[str, float]
+    infer_ms: dict[str, float]
+    total_p99_ms: float
+    missed: float
+    dropped: float
+    memory_mib: tuple[float, float] | None
+    ended: str = ""
+
+
+@dataclass(frozen=True)
 class Agreement:
     """How far the labels of one contestant are those of the plain forward pass.
 
@@ -191,6 +232,7 @@ class Results:
         loads: Time to the first mask and memory.
         works: Masks, clips, trainings.
         review_page: The review page; None where it was left out.
+        live_loops: The live loop, by model.
         masks_identical: Whether both ways drew the same masks; None if not compared.
         agreements: Labels compared with the plain forward pass.
         goals: The table of goals.
@@ -215,6 +257,7 @@ class Results:
     loads: list[Load] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     review_page: PageTiming | None = None
+    live_loops: list[LiveTiming] = field(default_factory=list)
     masks_identical: bool | None = None
     agreements: list[Agreement] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)

@@ -33,7 +33,6 @@ from wristseg.export.report import (
     worst_picture,
 )
 from wristseg.model_info import ExportInfo, ModelInfo
-from wristseg.observation import ObservationContract
 from wristseg.onnx_file import seal
 from wristseg.openvino_file import weights_path
 from wristseg.packed_file import model_path
@@ -111,8 +110,7 @@ def _with_observation(info: ModelInfo, file: Path | None) -> ModelInfo:
     """Return what is said of the model with the whole contract, that of a file if one is given."""
     contract = info.observation_contract
     if file is not None:
-        contract = ObservationContract.from_file(file, default=contract)
-        info.check_observation(contract)
+        contract = info.observation_of(file)
     elif info.observation is None:
         _say("the checkpoint says nothing of what a policy sees; the export gets the default")
     return dataclasses.replace(info, observation=contract.to_dict())

@@ -1,14 +1,15 @@
-"""Where the frames of each episode lie: in which video, from which second on, how many.
+"""Where the frames of each episode lie: in which file, from which second on, how many.
 
-In: the folder of a LeRobot data set. Out: the videos of a camera in order, each with its episodes.
-Called by ``lerobot.masks`` and ``labeling.episodes``.
+In: the folder of a LeRobot data set. Out: the files of a camera in order, each with its episodes:
+videos, or tables whose rows hold images.
+Called by ``lerobot.masks`` and ``lerobot.input_frames``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from wristseg.lerobot.tables import read_rows
 __all__ = [
     "EPISODES_FOLDER",
     "EPISODES_LINES",
-    "CameraVideo",
+    "CameraFile",
     "Span",
-    "camera_videos",
+    "camera_files",
     "json_lines",
 ]
 
@@ -33,12 +34,12 @@ _MAX_FRAMES = 10**8
 
 @dataclass(frozen=True)
 class Span:
-    """An episode's part of a video.
+    """An episode's part of a file.
 
     Attributes:
         episode: The episode's number.
         length: Its frames.
-        start_s: Time of its first frame in the video, seconds.
+        start_s: Time of its first frame in the file, seconds.
     """
 
     episode: int
@@ -47,20 +48,22 @@ class Span:
 
 
 @dataclass(frozen=True)
-class CameraVideo:
-    """A video of one camera.
+class CameraFile:
+    """A file with frames of one camera.
 
     Attributes:
-        path: The file.
+        path: The file: a video, or a table.
         place: Its path below the data set's folder.
         mask_place: Path of the video in which its masks go, below the data set's folder.
         spans: Its episodes, by time.
+        column: Name of the column of images; None for a video.
     """
 
     path: Path
     place: Path
     mask_place: Path
     spans: tuple[Span, ...]
+    column: str | None = None
 
     @property
     def frames(self) -> int:
@@ -68,8 +71,8 @@ class CameraVideo:
         return sum(span.length for span in self.spans)
 
 
-def camera_videos(info: DatasetInfo, camera: str, *, mask_camera: str = "") -> list[CameraVideo]:
-    """Return the videos of a camera, in the order of their episodes.
+def camera_files(info: DatasetInfo, camera: str, *, mask_camera: str = "") -> list[CameraFile]:
+    """Return the files of a camera, in the order of their episodes.
 
     Args:
         info: The data set.
@@ -77,35 +80,50 @@ def camera_videos(info: DatasetInfo, camera: str, *, mask_camera: str = "") -> l
         mask_camera: Name that ``mask_place`` is made with.
 
     Raises:
-        DataError: The tables of episodes break a rule, or a video is missing; all are listed.
+        DataError: The tables of episodes break a rule, or a file is missing; all are listed.
         MissingExtraError: The format needs pyarrow, which is not installed.
     """
     read = _v3_rows if info.version == "v3.0" else _v2_rows
+    is_image = camera in info.image_cameras
     spans: dict[tuple[Path, Path], list[Span]] = {}
     seen: set[int] = set()
     for values, span in read(info, camera):
         if span.episode in seen:
             raise DataError(info.root, f"episode {span.episode} stands twice in the tables")
         seen.add(span.episode)
-        place, mask_place = (
-            Path(info.video_path.format(video_key=key, **values)) for key in (camera, mask_camera)
-        )
+        template = info.data_path if is_image else info.video_path
+        place = Path(template.format(video_key=camera, **values))
+        mask_place = Path(info.video_path.format(video_key=mask_camera, **values))
         spans.setdefault((place, mask_place), []).append(span)
     if not spans:
         raise DataError(info.root, "there is no episode in it")
-    videos = [
-        CameraVideo(
+    files = [
+        CameraFile(
             info.root / place,
             place,
             mask_place,
-            tuple(sorted(found, key=lambda span: (span.start_s, span.episode))),
+            _one_after_another(found, info.fps) if is_image else _by_time(found),
+            camera if is_image else None,
         )
         for (place, mask_place), found in spans.items()
     ]
-    problems = [problem for video in videos for problem in _file_problems(video)]
+    problems = [problem for file in files for problem in _file_problems(file)]
     if problems:
         raise DataError(info.root, problems)
-    return sorted(videos, key=lambda video: video.spans[0].episode)
+    return sorted(files, key=lambda file: file.spans[0].episode)
+
+
+def _by_time(spans: list[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: (span.start_s, span.episode)))
+
+
+def _one_after_another(spans: list[Span], fps: float) -> tuple[Span, ...]:
+    """Give the episodes of a table their times: a row per frame, in the order of episodes."""
+    placed, rows = [], 0
+    for span in sorted(spans, key=lambda span: span.episode):
+        placed.append(replace(span, start_s=rows / fps))
+        rows += span.length
+    return tuple(placed)
 
 
 def json_lines(path: Path) -> list[dict[str, Any]]:
@@ -142,16 +160,16 @@ def _v2_rows(info: DatasetInfo, _camera: str) -> Iterable[tuple[dict[str, int], 
 
 
 def _v3_rows(info: DatasetInfo, camera: str) -> Iterable[tuple[dict[str, int], Span]]:
-    names = {name: f"videos/{camera}/{name}" for name in ("chunk_index", "file_index")}
-    start = f"videos/{camera}/from_timestamp"
+    is_image = camera in info.image_cameras
+    where = "data" if is_image else f"videos/{camera}"
+    names = {name: f"{where}/{name}" for name in ("chunk_index", "file_index")}
+    start = [] if is_image else [f"{where}/from_timestamp"]
     for path in sorted((info.root / EPISODES_FOLDER).rglob("*.parquet")):
-        for row in read_rows(path, ["episode_index", "length", *names.values(), start]):
+        for row in read_rows(path, ["episode_index", "length", *names.values(), *start]):
             values = {name: _whole(path, row, column) for name, column in names.items()}
             length = _whole(path, row, "length", least=1)
-            yield (
-                values,
-                Span(_whole(path, row, "episode_index"), length, _seconds(path, row, start)),
-            )
+            start_s = sum(_seconds(path, row, column) for column in start)
+            yield values, Span(_whole(path, row, "episode_index"), length, start_s)
 
 
 def _whole(path: Path, row: Mapping[str, Any], name: str, *, least: int = 0) -> int:
@@ -168,12 +186,12 @@ def _seconds(path: Path, row: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-def _file_problems(video: CameraVideo) -> list[str]:
-    if video.place.is_absolute() or ".." in video.place.parts:
-        return [f"{video.place}: the path of a video leads out of the data set"]
-    if not video.path.is_file():
+def _file_problems(file: CameraFile) -> list[str]:
+    if file.place.is_absolute() or ".." in file.place.parts:
+        return [f"{file.place}: the path of a file leads out of the data set"]
+    if not file.path.is_file():
         return [
-            f"{video.place}: the video of episode {video.spans[0].episode} is missing; download "
-            "the data set with its videos"
+            f"{file.place}: the frames of episode {file.spans[0].episode} are missing; download "
+            "the data set with its data and videos"
         ]
     return []

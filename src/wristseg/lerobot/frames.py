@@ -1,8 +1,8 @@
-"""The frames of a video, each with the episode and the number that it has there.
+"""The frames of a file, each with the episode and the number that it has there.
 
-In: a video with its spans. Out: frames in order. LeRobot finds frame i of an episode at
-``from_timestamp + i / fps`` seconds; so does this. Called by ``lerobot.masks`` and
-``labeling.episodes``.
+In: a video, or a table of images, with its spans. Out: frames in order. LeRobot finds
+frame i of an episode at ``from_timestamp + i / fps`` seconds; so does this. Called by
+``lerobot.masks`` and ``lerobot.input_frames``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wristseg.lerobot.dataset import CameraVideo, Span
-from wristseg.predict.video import TimedFrame
+from wristseg.lerobot.dataset import CameraFile, Span
+from wristseg.lerobot.image_table import ImageTable
+from wristseg.predict.video import TimedFrame, VideoReader
 
-__all__ = ["EpisodeFrame", "episode_frames"]
+__all__ = ["EpisodeFrame", "episode_frames", "open_frames"]
 
 #: A frame counts as frame i if it is nearer to i's time than this share of a frame.
 _NEAR = 0.25
@@ -34,8 +35,23 @@ class EpisodeFrame:
     number: int
 
 
+def open_frames(file: CameraFile, fps: float) -> VideoReader | ImageTable:
+    """Return what iterates over the frames of a file, and knows its ``problems`` afterwards.
+
+    Args:
+        file: A video, or a table of images.
+        fps: Frames per second of the data set.
+
+    Raises:
+        DataError: The file is no video that can be opened.
+    """
+    if file.column is None:
+        return VideoReader(file.path)
+    return ImageTable(file.path, file.column, file.spans, fps)
+
+
 def episode_frames(
-    frames: Iterable[TimedFrame], video: CameraVideo, fps: float, problems: list[str]
+    frames: Iterable[TimedFrame], video: CameraFile, fps: float, problems: list[str]
 ) -> Iterator[EpisodeFrame]:
     """Yield every frame with its episode; afterwards ``problems`` names the frames that lack.
 

@@ -8,7 +8,7 @@ per episode, v3.0 has several episodes in one
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,12 @@ _PLACE = re.compile(
     r"(?:[^{}]|\{(?:video_key|(?:chunk_index|file_index|episode_chunk|episode_index)(?::0\dd)?)\})+"
 )
 _DEFAULT_CHUNK = 1000
+_CAMERA_TYPES = frozenset({"video", "image"})
+#: LeRobot's own, for data sets that have no video yet.
+_VIDEO_PATHS = {
+    "v2": "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4",
+    "v3": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,12 @@ class DatasetInfo:
         root: Folder of the data set.
         version: ``v2.0``, ``v2.1`` or ``v3.0``.
         fps: Frames per second of every episode.
-        cameras: Names of the cameras whose frames lie in videos; depth maps are none.
-        image_cameras: Names of those whose frames lie as images in the tables.
-        video_path: Template of a video's path below ``root``.
+        cameras: Names of the cameras; depth maps are none.
+        image_cameras: Names of those whose frames lie as images in the tables, not in videos.
+        mask_cameras: Names of those that hold masks of ``wristseg lerobot-masks``.
+        video_path: Template of a video's path below ``root``; the format's own where the data set
+            has no video.
+        data_path: Template of the path of a table with frames.
         chunk_size: Episodes per folder (v2).
         raw: The whole file.
     """
@@ -46,7 +55,9 @@ class DatasetInfo:
     fps: float
     cameras: tuple[str, ...]
     image_cameras: tuple[str, ...]
+    mask_cameras: tuple[str, ...]
     video_path: str
+    data_path: str
     chunk_size: int
     raw: Mapping[str, Any]
 
@@ -78,9 +89,11 @@ class DatasetInfo:
             root=root,
             version=version,
             fps=float(raw["fps"]),
-            cameras=_named(features, "video"),
-            image_cameras=_named(features, "image"),
-            video_path=raw.get("video_path") or "",
+            cameras=_named(features, _CAMERA_TYPES),
+            image_cameras=_named(features, {"image"}),
+            mask_cameras=tuple(n for n in features if "wristseg" in video_info(features[n])),
+            video_path=raw.get("video_path") or _VIDEO_PATHS[version[:2]],
+            data_path=raw.get("data_path") or "",
             chunk_size=int(raw.get("chunks_size") or _DEFAULT_CHUNK),
             raw=raw,
         )
@@ -90,24 +103,23 @@ class DatasetInfo:
 
         Args:
             asked: A whole name or its last part; None for the only camera, or the only one with
-                ``wrist`` in its name.
+                ``wrist`` in its name, masks aside.
 
         Raises:
             UsageError: There is no such camera, or none that is obvious; lists those there are.
         """
         if asked is None:
-            wrist = [name for name in self.cameras if "wrist" in name.lower()]
-            found = list(self.cameras) if len(self.cameras) == 1 else wrist
+            pictures = [name for name in self.cameras if name not in self.mask_cameras]
+            wrist = [name for name in pictures if "wrist" in name.lower()]
+            found = pictures if len(pictures) == 1 else wrist
         else:
             exact = [name for name in self.cameras if name == asked]
             found = exact or [name for name in self.cameras if name.rpartition(".")[2] == asked]
         if len(found) == 1:
             return found[0]
         given = "no --camera was given" if asked is None else f"--camera {asked}"
-        there = ", ".join(self.cameras) or "none that has videos"
-        images = ", ".join(self.image_cameras)
-        more = f"; stored as images, which are not read: {images}" if images else ""
-        raise UsageError(f"{self.root}: {given}; cameras: {there}{more}")
+        there = ", ".join(self.cameras) or "there is none"
+        raise UsageError(f"{self.root}: {given}; cameras: {there}")
 
     def feature(self, camera: str) -> Mapping[str, Any]:
         """Return what the file says about a camera."""
@@ -135,19 +147,23 @@ def _problems(raw: Mapping[str, Any]) -> list[str]:
     chunk = raw.get("chunks_size", _DEFAULT_CHUNK)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         problems.append(f"chunks_size is {chunk!r}, expected a whole number above 0")
-    template = raw.get("video_path")
-    if template is not None and not (isinstance(template, str) and _PLACE.fullmatch(template)):
-        problems.append(f"video_path is {template!r}, expected a path with the known places")
+    for name in ("video_path", "data_path"):
+        template = raw.get(name)
+        if template is not None and not (isinstance(template, str) and _PLACE.fullmatch(template)):
+            problems.append(f"{name} is {template!r}, expected a path with the known places")
     features = raw.get("features")
     if not isinstance(features, dict):
         return [*problems, "features: expected an object"]
     for name, feature in features.items():
         if not isinstance(feature, dict) or not isinstance(feature.get("dtype"), str):
             problems.append(f"feature {name}: expected an object with a dtype")
-        elif feature["dtype"] == "video":
+        elif feature["dtype"] in _CAMERA_TYPES:
             problems += _camera_problems(name, feature)
-    if template is None and not problems and _named(features, "video"):
-        problems.append("video_path is missing, and there are cameras with videos")
+    if problems:
+        return problems
+    for path, dtype in (("video_path", "video"), ("data_path", "image")):
+        if raw.get(path) is None and (named := _named(features, {dtype})):
+            problems.append(f"{path} is missing, and {', '.join(named)} needs it")
     return problems
 
 
@@ -160,14 +176,17 @@ def _camera_problems(name: str, feature: Mapping[str, Any]) -> list[str]:
         return [f"camera {name}: shape {shape}, expected whole numbers from 1 to 16384"]
     if re.search(r"[/\\\0]", name) or name in {"", ".", ".."}:
         return [f"camera {name!r}: the name cannot be a folder"]
+    for key in ("info", "video_info"):
+        if not isinstance(feature.get(key) or {}, dict):
+            return [f"camera {name}: {key} is {feature[key]!r}, expected an object"]
     return []
 
 
-def _named(features: Mapping[str, Any], dtype: str) -> tuple[str, ...]:
+def _named(features: Mapping[str, Any], dtypes: Collection[str]) -> tuple[str, ...]:
     return tuple(
         name
         for name, feature in features.items()
-        if feature["dtype"] == dtype and not _is_depth(feature)
+        if feature["dtype"] in dtypes and not _is_depth(feature)
     )
 
 

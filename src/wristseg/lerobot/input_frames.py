@@ -13,10 +13,9 @@ from wristseg.data.names import frame_stem
 from wristseg.errors import DataError, UsageError
 from wristseg.labeling.config import FramesConfig
 from wristseg.labeling.inputs import InputFrame, Wanted, frame_name
-from wristseg.lerobot.dataset import CameraVideo, camera_videos
-from wristseg.lerobot.frames import episode_frames
+from wristseg.lerobot.dataset import CameraFile, camera_files
+from wristseg.lerobot.frames import episode_frames, open_frames
 from wristseg.lerobot.info import DatasetInfo
-from wristseg.predict.video import VideoReader
 
 __all__ = ["EpisodeFrames", "chosen_episodes"]
 
@@ -39,19 +38,19 @@ class EpisodeFrames:
         self.problems: list[str] = []
         self._wanted = wanted
         self._episodes = config.episodes
-        self._sets: list[tuple[DatasetInfo, list[CameraVideo]]] = []
+        self._sets: list[tuple[DatasetInfo, list[CameraFile]]] = []
         self._names: dict[str, Path] = {}
         for text in dict.fromkeys(config.inputs):
             info = DatasetInfo.read(Path(text).expanduser())
             self._take_name(info.root)
-            videos = camera_videos(info, info.camera(config.camera))
+            videos = camera_files(info, info.camera(config.camera))
             self._sets.append((info, [video for video in videos if self._of(video)]))
         if not self.paths:
             raise UsageError(f"--episodes {config.episodes}: there is no such episode")
 
     @property
     def paths(self) -> Sequence[Path]:
-        """Videos that are read."""
+        """Videos and tables that are read."""
         return [video.path for _, videos in self._sets for video in videos]
 
     def __iter__(self) -> Iterator[InputFrame]:
@@ -71,19 +70,19 @@ class EpisodeFrames:
         wanted = (self._of(video) for _, videos in self._sets for video in videos)
         return sum(length // every for lengths in wanted for length in lengths.values())
 
-    def _of(self, video: CameraVideo) -> dict[int, int]:
+    def _of(self, video: CameraFile) -> dict[int, int]:
         """Return the episodes of a video that were asked for, with their lengths."""
         lengths = {span.episode: span.length for span in video.spans}
         if self._episodes is None:
             return lengths
         return {n: lengths[n] for n in lengths if chosen_episodes(self._episodes, n)}
 
-    def _video(self, info: DatasetInfo, video: CameraVideo) -> Iterator[InputFrame]:
+    def _video(self, info: DatasetInfo, video: CameraFile) -> Iterator[InputFrame]:
         asked = self._of(video)
         wanted = {episode: self._wanted() for episode in asked}
         missing: list[str] = []
         name = _name(info.root)
-        with VideoReader(video.path) as reader:
+        with open_frames(video, info.fps) as reader:
             for placed in episode_frames(reader, video, info.fps, missing):
                 time_s = placed.number / info.fps
                 if placed.episode in asked and wanted[placed.episode](placed.number, time_s):

@@ -28,12 +28,18 @@ from wristseg.labeling.folder import NewFolder
 from wristseg.labeling.sheet import Tile, evenly, write_sheet
 from wristseg.lerobot.config import LerobotMasksConfig
 from wristseg.lerobot.copy import copy_unchanged, files_of
-from wristseg.lerobot.dataset import CameraVideo, camera_videos
-from wristseg.lerobot.frames import EpisodeFrame, episode_frames
+from wristseg.lerobot.dataset import CameraFile, camera_files
+from wristseg.lerobot.frames import EpisodeFrame, episode_frames, open_frames
+from wristseg.lerobot.image_table import ImageTable
 from wristseg.lerobot.info import DatasetInfo
 from wristseg.lerobot.mask_camera import grey_step, mask_frames, open_mask_camera
 from wristseg.lerobot.mask_statistics import ClassCounts
-from wristseg.lerobot.metadata import MaskCamera, changed_files, write_metadata
+from wristseg.lerobot.metadata import (
+    MaskCamera,
+    changed_files,
+    check_sources,
+    write_metadata,
+)
 from wristseg.model_info import json_values
 from wristseg.overlay import blend
 from wristseg.packed_file import model_path
@@ -91,12 +97,19 @@ def write_lerobot_masks(config: LerobotMasksConfig) -> WrittenMasks:
     """
     info = DatasetInfo.read(config.dataset)
     camera = info.camera(config.camera)
+    if camera in info.mask_cameras:
+        raise UsageError(f"{info.root}: {camera} holds masks already; choose another --camera")
     name = config.name or f"{camera}_mask"
     if name in info.raw["features"]:
         raise UsageError(f"{info.root}: has a feature {name} already; choose another --name")
-    videos = camera_videos(info, camera, mask_camera=name)
+    videos = camera_files(info, camera, mask_camera=name)
     places = files_of(info.root)
     target = _target(config, places)
+    spans = {span.episode: span for video in videos for span in video.spans}
+    changed = changed_files(info, places)
+    # Before a model is loaded for this size, and before hours of segmenting.
+    check_sources(info, changed, spans)
+    _check_size(info, camera, videos[0])
     segmenter = Segmenter.load(
         config.checkpoint, device=config.device, frame_hw=info.size_hw(camera)
     )
@@ -107,9 +120,8 @@ def write_lerobot_masks(config: LerobotMasksConfig) -> WrittenMasks:
     model = _model(config)
     with target.written() as folder:
         _write_videos(_Run(info, folder, segmenter, done, _comment(done, model)), videos)
-        changed = changed_files(info, places)
         names = tuple(segmenter.classes.names)
-        added = MaskCamera(name, camera, step, names, model, done.counts)
+        added = MaskCamera(name, camera, step, names, model, done.counts, spans)
         write_metadata(info, folder, changed, added)
         kept = [place for place in places if place not in {*changed, Path(RECORD), Path(SHEET)}]
         done.unchanged = copy_unchanged(info.root, folder, kept, link=config.link)
@@ -151,7 +163,7 @@ class _Run:
     comment: str
 
 
-def _write_videos(run: _Run, videos: list[CameraVideo]) -> None:
+def _write_videos(run: _Run, videos: list[CameraFile]) -> None:
     done, total = run.done, sum(video.frames for video in videos)
     shown = set(evenly(total, _SHEET_FRAMES))
     tiles: list[Tile] = []
@@ -168,7 +180,7 @@ def _write_videos(run: _Run, videos: list[CameraVideo]) -> None:
 
 
 def _all_masks(
-    run: _Run, videos: list[CameraVideo]
+    run: _Run, videos: list[CameraFile]
 ) -> Generator[tuple[EpisodeFrame, NDArray[np.uint8]], None, None]:
     for video in videos:
         target = run.folder / video.mask_place
@@ -183,16 +195,17 @@ def _all_masks(
 
 
 def _video_masks(
-    run: _Run, video: CameraVideo, target: Path
+    run: _Run, video: CameraFile, target: Path
 ) -> Generator[tuple[EpisodeFrame, NDArray[np.uint8]], None, None]:
-    """Segment a video and encode its masks; a video that is not whole is an error."""
+    """Segment a file's frames and encode their masks; a file that is not whole is an error."""
     missing: list[str] = []
     size_hw = run.info.size_hw(run.done.source_camera)
-    with VideoReader(video.path) as reader, ReadAhead(_timed(reader), depth=_DEPTH) as ahead:
+    with (
+        open_frames(video, run.info.fps) as reader,
+        ReadAhead(_timed(reader), depth=_DEPTH) as ahead,
+    ):
         frames = iter(ahead)
-        first = next(frames, None)
-        if first is None or first.rgb.shape[:2] != size_hw:
-            raise DataError(video.path, _unfit(first, size_hw, reader))
+        first = _fitting(next(frames, None), size_hw, reader, video.path)
         with open_mask_camera(
             target,
             size_hw,
@@ -211,17 +224,31 @@ def _video_masks(
         raise DataError(video.path, [*problems, "record or download it again"])
 
 
-def _timed(reader: VideoReader) -> Iterator[TimedFrame]:
+def _timed(reader: VideoReader | ImageTable) -> Iterator[TimedFrame]:
     """Yield a video's frames with the file's own times, by which LeRobot finds them."""
     for frame in reader:
         yield TimedFrame(frame.rgb, frame.pts + reader.first_pts, frame.time_base)
 
 
-def _unfit(first: TimedFrame | None, size_hw: tuple[int, int], reader: VideoReader) -> list[str]:
+def _check_size(info: DatasetInfo, camera: str, file: CameraFile) -> None:
+    with open_frames(file, info.fps) as reader:
+        _fitting(next(iter(reader), None), info.size_hw(camera), reader, file.path)
+
+
+def _fitting(
+    first: TimedFrame | None,
+    size_hw: tuple[int, int],
+    reader: VideoReader | ImageTable,
+    path: Path,
+) -> TimedFrame:
+    """Return the first frame of a file, if there is one of the size that ``info.json`` says."""
     if first is None:
-        return reader.problems or ["no frame can be decoded"]
+        raise DataError(path, reader.problems or "no frame can be decoded")
     height, width = first.rgb.shape[:2]
-    return [f"frames are {height}x{width}, info.json says {size_hw[0]}x{size_hw[1]} (h x w)"]
+    if (height, width) != size_hw:
+        said = f"info.json says {size_hw[0]}x{size_hw[1]} (h x w)"
+        raise DataError(path, f"frames are {height}x{width}, {said}")
+    return first
 
 
 def _read_back(path: Path, written: list[tuple[object, bytes]], step: int) -> None:

@@ -7,7 +7,7 @@ else in them unchanged. Called by ``lerobot.masks``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import Any
 from wristseg.artifacts import json_text
 from wristseg.data.strict_json import read_json
 from wristseg.errors import DataError
-from wristseg.lerobot.dataset import EPISODES_FOLDER, json_lines
+from wristseg.lerobot.dataset import EPISODES_FOLDER, EPISODES_LINES, Span, json_lines
 from wristseg.lerobot.info import INFO_PATH, DatasetInfo, video_info
 from wristseg.lerobot.mask_camera import ENCODER, pixel_format
 from wristseg.lerobot.mask_statistics import KNOWN_STATISTICS, ClassCounts, statistics
 from wristseg.lerobot.tables import column_names, read_rows, write_with_columns
 
-__all__ = ["MaskCamera", "changed_files", "write_metadata"]
+__all__ = ["MaskCamera", "changed_files", "check_sources", "write_metadata"]
 
 _STATS = Path("meta/stats.json")
 _EPISODES_STATS = Path("meta/episodes_stats.jsonl")
@@ -39,6 +39,7 @@ class MaskCamera:
         classes: Class names by id.
         model: What says which model it was.
         counts: Pixels of each class, by episode.
+        spans: Where each episode lies in the mask camera's videos.
     """
 
     name: str
@@ -47,6 +48,7 @@ class MaskCamera:
     classes: tuple[str, ...]
     model: Mapping[str, str]
     counts: ClassCounts
+    spans: Mapping[int, Span]
 
 
 def changed_files(info: DatasetInfo, places: list[Path]) -> list[Path]:
@@ -58,6 +60,23 @@ def changed_files(info: DatasetInfo, places: list[Path]) -> list[Path]:
     ]
     known = [place for place in (_STATS, _EPISODES_STATS) if place in places]
     return [INFO_PATH, *known, *(tables if info.version == "v3.0" else ())]
+
+
+def check_sources(info: DatasetInfo, changed: list[Path], episodes: Collection[int]) -> None:
+    """Refuse files that ``write_metadata`` could not write anew.
+
+    Raises:
+        DataError: One of them cannot be read, or has statistics of no episode.
+    """
+    if _STATS in changed:
+        _read_stats(info.root / _STATS)
+    if _EPISODES_STATS in changed:
+        path = info.root / _EPISODES_STATS
+        strangers = [episode for _, episode in _stat_lines(path) if episode not in episodes]
+        if strangers:
+            raise DataError(
+                path, f"has episode {strangers[0]}, which {EPISODES_LINES} lacks; download both"
+            )
 
 
 def write_metadata(info: DatasetInfo, folder: Path, changed: list[Path], added: MaskCamera) -> None:
@@ -77,20 +96,20 @@ def write_metadata(info: DatasetInfo, folder: Path, changed: list[Path], added: 
         elif place == _EPISODES_STATS:
             target.write_text(_larger_lines(source, added), encoding="utf-8")
         else:
-            write_with_columns(source, target, _new_columns(source, added))
+            write_with_columns(source, target, _new_columns(source, info, added))
 
 
 def _larger_info(info: DatasetInfo, added: MaskCamera) -> dict[str, Any]:
     features = dict(info.raw["features"])
     features[added.name] = _feature(info, added)
-    larger = {**info.raw, "features": features}
+    larger = {**info.raw, "video_path": info.video_path, "features": features}
     if isinstance(info.raw.get("total_videos"), int):  # v2 counts a video per episode and camera
         larger["total_videos"] = info.raw["total_videos"] + added.counts.episodes
     return larger
 
 
 def _feature(info: DatasetInfo, added: MaskCamera) -> dict[str, Any]:
-    source = dict(info.feature(added.source))
+    source = {**info.feature(added.source), "dtype": "video"}
     known = video_info(source)
     height, width = info.size_hw(added.source)
     fps = Fraction(info.fps).limit_denominator(1001)
@@ -129,43 +148,76 @@ def _feature(info: DatasetInfo, added: MaskCamera) -> dict[str, Any]:
 
 
 def _larger_stats(path: Path, added: MaskCamera) -> dict[str, Any]:
-    stats, problems = read_json(path)
-    if problems or not isinstance(stats, dict):
-        raise DataError(path, problems or "expected an object")
+    stats = _read_stats(path)
     names = _wanted(stats.get(added.source))
     return {**stats, added.name: statistics(added.counts.total(), added.step, names)}
 
 
 def _larger_lines(path: Path, added: MaskCamera) -> str:
     lines = []
-    for row in json_lines(path):
-        stats, episode = row.get("stats"), row.get("episode_index")
-        if not isinstance(stats, dict) or not isinstance(episode, int):
-            raise DataError(path, "expected episode_index and stats in each line")
+    for row, episode in _stat_lines(path):
+        stats = row["stats"]
         names = _wanted(stats.get(added.source))
         own = statistics(added.counts.of(episode), added.step, names)
         lines.append(json.dumps({**row, "stats": {**stats, added.name: own}}, ensure_ascii=False))
     return "".join(f"{line}\n" for line in lines)
 
 
+def _read_stats(path: Path) -> dict[str, Any]:
+    stats, problems = read_json(path)
+    if problems or not isinstance(stats, dict):
+        raise DataError(path, problems or "expected an object")
+    return stats
+
+
+def _stat_lines(path: Path) -> list[tuple[dict[str, Any], int]]:
+    """Return each line of the statistics by episode, and its episode."""
+    lines = []
+    for row in json_lines(path):
+        episode = row.get("episode_index")
+        if not isinstance(row.get("stats"), dict) or not isinstance(episode, int):
+            raise DataError(path, "expected episode_index and stats in each line")
+        lines.append((row, episode))
+    return lines
+
+
 def _wanted(of_source: object) -> list[str]:
     return list(of_source) if isinstance(of_source, dict) else list(KNOWN_STATISTICS)
 
 
-def _new_columns(path: Path, added: MaskCamera) -> dict[str, tuple[str, list[Any]]]:
+def _new_columns(
+    path: Path, info: DatasetInfo, added: MaskCamera
+) -> dict[str, tuple[str | None, list[Any]]]:
     """Return the mask camera's columns of a table of episodes (v3.0)."""
-    places = f"videos/{added.source}/"
     stats = f"stats/{added.source}/"
     names = column_names(path)
-    rows = read_rows(path, ["episode_index", *(name for name in names if name.startswith(places))])
-    found: dict[str, tuple[str, list[Any]]] = {}
-    for name in names:
-        if name.startswith(places):
-            own = f"videos/{added.name}/{name.removeprefix(places)}"
-            found[own] = name, [row[name] for row in rows]
+    found = _places(path, names, info, added)
+    episodes = [row["episode_index"] for row in read_rows(path, ["episode_index"])]
     wanted = [name.removeprefix(stats) for name in names if name.startswith(stats)]
-    by_row = [statistics(added.counts.of(row["episode_index"]), added.step, wanted) for row in rows]
+    by_row = [statistics(added.counts.of(episode), added.step, wanted) for episode in episodes]
     for key in wanted:
         if by_row and key in by_row[0]:
             found[f"stats/{added.name}/{key}"] = stats + key, [values[key] for values in by_row]
     return found
+
+
+def _places(
+    path: Path, names: list[str], info: DatasetInfo, added: MaskCamera
+) -> dict[str, tuple[str | None, list[Any]]]:
+    """Return the columns that say where in which video an episode's masks lie."""
+    own = f"videos/{added.name}/"
+    if added.source not in info.image_cameras:
+        places = f"videos/{added.source}/"
+        taken = [name for name in names if name.startswith(places)]
+        rows = read_rows(path, taken)
+        return {own + n.removeprefix(places): (n, [row[n] for row in rows]) for n in taken}
+    rows = read_rows(path, ["episode_index", "data/chunk_index", "data/file_index"])
+    spans = [added.spans[row["episode_index"]] for row in rows]
+    columns: dict[str, tuple[str | None, list[Any]]] = {
+        f"{own}{name}": (f"data/{name}", [row[f"data/{name}"] for row in rows])
+        for name in ("chunk_index", "file_index")
+    }
+    columns[f"{own}from_timestamp"] = None, [span.start_s for span in spans]
+    ends = [span.start_s + span.length / info.fps for span in spans]
+    columns[f"{own}to_timestamp"] = None, ends
+    return columns

@@ -41,12 +41,14 @@ class Camera(ABC):
         frame_hw: Height and width of its frames once it is open, where that is known before the
             first; it must be if ``waits``.
         waits: It is a recording, whose first frame comes when somebody asks for it.
+        problems: What is wrong with a recording, known once it was played to its end.
     """
 
     name: str
     fps: float | None = None
     frame_hw: tuple[int, int] | None = None
     waits: bool = False
+    problems: tuple[str, ...] = ()
 
     @abstractmethod
     def open(self) -> None:

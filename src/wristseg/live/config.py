@@ -66,6 +66,8 @@ class LiveConfig:
     """Write masks into a lossless mask video (.mkv), ids and ages into a .jsonl beside it."""
     report: Path | None = None
     """Write latency, ages, misses, drops and statuses into this JSON file."""
+    overwrite: bool = False
+    """Replace recordings and reports of these names that are there already."""
     warm_up: int = 50
     """Masks at the beginning that the figures leave out."""
 

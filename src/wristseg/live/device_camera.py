@@ -57,7 +57,10 @@ class DeviceCamera(Camera):
         if not self._is_there():
             raise CameraLostError(f"{self.name}: is not there; {_cameras_there()}")
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+        # What OpenCV writes to stderr about a device that does not open stands in the error below.
+        loudness = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(self._device, backend)
+        cv2.utils.logging.setLogLevel(loudness)
         if not self._capture.isOpened():
             self.release()
             raise CameraLostError(f"{self.name}: does not open; does another program have it?")

@@ -34,9 +34,6 @@ class FileCamera(Camera):
         fps: Frames per second; the times in the file where not given.
         loop: Begin again at the end.
 
-    Attributes:
-        problems: What is wrong with the file, known once it was played to its end.
-
     Raises:
         DataError: The file is no video.
     """
@@ -53,7 +50,6 @@ class FileCamera(Camera):
         self._frames = self._timed_frames()
         self._first: _Timed | None = None
         self._began: float | None = None
-        self.problems: tuple[str, ...] = ()
         with VideoReader(path) as video:  # a file that is no video is found before the model loads
             self.fps = float(video.fps) if fps is None else fps
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.artifacts import atomic_path
+from wristseg.live.outputs import lines_beside
 from wristseg.live.result import LiveResult
 from wristseg.predict.mask_video import open_mask_video
 from wristseg.predict.video import VideoWriter
@@ -65,7 +66,7 @@ class Recorder:
     @property
     def outputs(self) -> tuple[Path, Path]:
         """The mask video, and the lines beside it."""
-        return self._path, self._path.with_suffix(".jsonl")
+        return self._path, lines_beside(self._path)
 
     def __enter__(self) -> Self:
         video, lines = self.outputs

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from wristseg.artifacts import git_commit, sha256_of, versions, write_json
+from wristseg.errors import PartialResultError
 from wristseg.interruption import signals_deferred
 from wristseg.live.config import LiveConfig
 from wristseg.live.filter import TemporalFilter
 from wristseg.live.health import HealthCheck, reference_areas
+from wristseg.live.outputs import check_outputs
 from wristseg.live.recorder import Recorder
 from wristseg.live.result import STATUSES, LiveResult
 from wristseg.live.segmenter import LiveSegmenter
@@ -73,10 +75,13 @@ def live(config: LiveConfig, *, done: Callable[[LiveSummary], None]) -> None:
             has one.
 
     Raises:
-        UsageError, CheckpointError, DataError: As for ``LiveSegmenter.open``.
+        UsageError: An output cannot be written; else, as CheckpointError and DataError, as for
+            ``LiveSegmenter.open``.
         CameraError: The camera cannot be used.
         LiveError: The loop could not go on.
+        PartialResultError: The clip that was played is damaged; the rest of it was segmented.
     """
+    check_outputs(config)
     segmenter = _segmenter(config)
     outputs: list[Path] = []
     with ExitStack() as stack:
@@ -87,6 +92,8 @@ def live(config: LiveConfig, *, done: Callable[[LiveSummary], None]) -> None:
         for result in _results(config, segmenter):
             for watch in watchers:
                 watch(result)
+    if segmenter.camera.problems:
+        raise PartialResultError(f"{segmenter.camera.name}: {'; '.join(segmenter.camera.problems)}")
 
 
 def _segmenter(config: LiveConfig) -> LiveSegmenter:

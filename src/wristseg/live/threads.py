@@ -124,7 +124,6 @@ class LoopThreads:
             fault = self.capture.fault
             if self._clock.now() >= until or self.is_over():
                 why = "no frame came" if fault is None else fault.problem
-                raise CameraLostError(
-                    f"{self._camera.name}: no usable frame within {self._limits.start_s:g} s: {why}"
-                )
+                when = "to its end" if self.is_over() else f"within {self._limits.start_s:g} s"
+                raise CameraLostError(f"{self._camera.name}: no usable frame {when}: {why}")
             self._clock.wait(until)

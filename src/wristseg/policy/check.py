@@ -87,9 +87,7 @@ def _contract(config: ObsCheckConfig, segmenter: Segmenter) -> tuple[Observation
     contract = segmenter.info.observation_contract
     if config.observation is None:
         return contract, segmenter.info.observation_origin
-    given = ObservationContract.from_file(config.observation, default=contract)
-    segmenter.info.check_observation(given)
-    return given, str(config.observation)
+    return segmenter.info.observation_of(config.observation), str(config.observation)
 
 
 def _check_sizes(paths: Sequence[Path], frames: Sequence[NDArray[np.uint8]]) -> None:

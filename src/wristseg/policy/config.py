@@ -37,5 +37,7 @@ class ObsCheckConfig:
             raise UsageError("--frame and --golden: give at least one of them")
         if self.golden is not None and self.write_golden is not None:
             raise UsageError("--golden and --write-golden: compare or write, not both")
+        if self.write_golden is not None and self.write_golden.suffix != ".npz":
+            raise UsageError(f"--write-golden {self.write_golden}: expected a name ending in .npz")
         if not 0.0 <= self.tolerance < 1.0:
             raise UsageError(f"--tolerance {self.tolerance}: expected a share from 0 to below 1")

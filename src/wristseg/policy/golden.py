@@ -127,7 +127,7 @@ def read_golden(path: Path) -> Golden:
         raise DataError(path, error.problems) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise DataError(path, f"is no golden file of wristseg obs-check: {error}") from error
-    problems = _array_problems(arrays)
+    problems = _array_problems(arrays, len(names))
     if problems:
         raise DataError(path, problems)
     return Golden(contract, names, sha256, arrays)
@@ -150,13 +150,23 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(path, f"is no whole .npz file: {error}") from error
 
 
-def _array_problems(arrays: Mapping[str, NDArray[Any]]) -> list[str]:
+def _array_problems(arrays: Mapping[str, NDArray[Any]], num_classes: int) -> list[str]:
     if set(arrays) != set(STAGES):
         return [f"holds {', '.join(sorted(arrays)) or 'nothing'}, expected {', '.join(STAGES)}"]
     dimensions = {"frame": 4, "mask": 3, "resized": 3, "mapped": 3, "channels": 4, "observation": 5}
-    count = len(arrays["mask"]) if arrays["mask"].ndim else 0
-    return [
+    mask = arrays["mask"]
+    count = len(mask) if mask.ndim else 0
+    problems = [
         f"{name} is {array.shape} {array.dtype}, expected {STAGES[name]} uint8"
         for name, array in arrays.items()
         if array.dtype != np.uint8 or array.ndim != dimensions[name] or len(array) != count
-    ] or ([] if count else ["holds no frame"])
+    ]
+    if problems:
+        return problems
+    if mask.size == 0:
+        return ["holds no frame"]
+    if arrays["frame"].shape != (*mask.shape, 3):
+        return [f"frame is {arrays['frame'].shape}, expected {(*mask.shape, 3)} as mask says"]
+    if int(mask.max()) >= num_classes:
+        return [f"mask has class {mask.max()}, and there are {num_classes} classes"]
+    return []

@@ -169,11 +169,9 @@ def _observation(config: TrainConfig, dataset: LabelledDataset) -> ObservationCo
     default = ObservationContract(crop=config.crop)
     if config.observation is None:
         return default
-    contract = ObservationContract.from_file(config.observation, default=default)
-    problems = contract.problems_with(dataset.classes, model_crop=config.crop)
-    if problems:
-        raise DataError(config.observation, problems)
-    return contract
+    return ObservationContract.from_file(
+        config.observation, classes=dataset.classes, model_crop=config.crop, default=default
+    )
 
 
 def _nearest_folder(path: Path) -> Path:
