@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from wristseg.errors import CheckpointError
+from wristseg.modeling.archive_seal import check_seal
 
 __all__ = ["load_untrusted"]
 
@@ -79,7 +80,9 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             # torch.save compresses nothing; a compressed member could unfold to any size.
             packed = any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist())
-            damaged = None if packed else archive.testzip()
+            whole = not packed and check_seal(path)
+            damaged = None if packed or whole else archive.testzip()
+            torn = bool(archive.comment) and not whole  # torch.save writes none: a damaged hash
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: is not a whole file of torch.save (zip archive): {error}; "
@@ -87,8 +90,10 @@ def _check_archive(path: Path) -> None:
         ) from error
     if packed:
         raise CheckpointError(f"{path}: has compressed members, which torch.save never writes")
-    if damaged is not None:
-        raise CheckpointError(f"{path}: {damaged} is damaged (checksum); copy the file again")
+    if damaged is not None or torn:
+        raise CheckpointError(
+            f"{path}: {damaged or 'its end'} is damaged (checksum); copy the file again"
+        )
 
 
 def _reason(error: Exception) -> str:
