@@ -18,6 +18,7 @@ from wristseg.train.module import EfficientViTSegModule
 
 pytestmark = pytest.mark.usefixtures("bare")
 
+_FULL = torch.OutOfMemoryError("CUDA is full")
 _FRAMES = 44  # 33 of them to train on: a batch of 32, and one left over that no epoch takes
 
 
@@ -33,7 +34,7 @@ def large(many_frames, tmp_path):
     return replace(config, batch_size=32, val_fraction=0.25)
 
 
-def room_for(monkeypatch, frames, *, from_epoch=0, error=torch.OutOfMemoryError("CUDA is full")):
+def room_for(monkeypatch, frames, *, from_epoch=0, error=_FULL):
     """Let a step with more frames than this run out of memory; note the sizes that were tried."""
     step, tried = EfficientViTSegModule.training_step, []
 

@@ -3,7 +3,8 @@
 ``torch.save`` writes a ZIP archive, whose checksums cover what its members hold, but not their
 names, sizes and dates; ``torch.load`` compares none of it. The hash stands in the comment of
 the archive, the last field of the file, which readers of ZIP archives pass over: the file stays one
-file, and ``torch.load`` opens it as before. Written by ``train.checkpoints``, read by ``safe_load``.
+file, and ``torch.load`` opens it as before. Written by ``train.checkpoints``, read by
+``safe_load``.
 """
 
 from __future__ import annotations
