@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "outputs" / "fuzz"
 
 
-def main(target: Literal["coco", "rle"], *, seconds: int = 60) -> None:
+def main(target: tyro.conf.Positional[Literal["coco", "rle"]], *, seconds: int = 60) -> None:
     """Fuzz one reader.
 
     Args:

@@ -54,8 +54,8 @@ GUARDS = {
     ),
     "F14": Guard(
         "modeling/safe_load.py",
-        "not packed and check_seal(path)",
-        "not packed",
+        "whole = check_seal(path)",
+        "whole = True",
         "train/test_checkpoints.py::test_f14",
     ),
     "F18": Guard(
