@@ -40,10 +40,10 @@ def coco_file(content: bytes) -> None:
         assert problem.text
     order = DEFAULT_CLASSES.order_ids("grasp")
     for frame in dataset.frames:
-        masks = [draw_mask(frame, order_ids=order) for _ in range(2)]
-        assert masks[0].shape == frame.size_hw
-        assert masks[0].max() < len(DEFAULT_CLASSES)
-        np.testing.assert_array_equal(*masks)
+        mask = draw_mask(frame, order_ids=order)
+        assert mask.shape == frame.size_hw
+        assert mask.max() < len(DEFAULT_CLASSES)
+        np.testing.assert_array_equal(mask, draw_mask(frame, order_ids=order))
 
 
 def rle_text(content: bytes) -> None:
