@@ -30,6 +30,24 @@ test *args:
 test-marked *args:
     {{ run }} pytest -m "slow or sim or browser" {{ args }}
 
+# The whole fault table with its full counts, into docs/reliability.md (an hour and more).
+faults *args:
+    {{ run }} python scripts/reliability.py {{ args }}
+    {{ run }} pytest -n 0 -m faults tests/test_guards.py
+
+# Known vulnerabilities of the pinned versions; one that cannot be looked up is an error too.
+audit:
+    uvx pip-audit@2.10.1 --strict --disable-pip --require-hashes -r constraints.txt
+
+# What is installed here, with versions and licences, as a CycloneDX bill of materials in dist/.
+sbom:
+    mkdir -p dist
+    uvx --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/wristseg.cdx.json .venv/bin/python
+
+# Fuzz a reader of labels, coco or rle, guided by coverage.
+fuzz target seconds="60":
+    {{ run }} --with atheris==3.0.0 python scripts/fuzz.py {{ target }} --seconds {{ seconds }}
+
 # Beside the real lerobot package, in an environment of its own (Python 3.12+; a few GB, once).
 test-lerobot *args:
     {{ run }} python scripts/test_with_lerobot.py {{ args }}

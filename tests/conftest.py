@@ -25,6 +25,14 @@ if sys.platform == "linux":
 os.environ["WRISTSEG_RUNTIME"] = "torch"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the number of trials of a test into the report that docs/reliability.md is made from."""
+    for item in items:
+        marker = item.get_closest_marker("tried")
+        if marker is not None:
+            item.user_properties.append(("tried", marker.args[0]))
+
+
 @pytest.fixture
 def coco_dataset(tmp_path: Path) -> Path:
     """A data set of six labelled 48x64 frames in CVAT's layout; frame 1 is a grasp frame."""

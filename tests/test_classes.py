@@ -88,7 +88,12 @@ def test_malformed_table_is_refused_with_its_rule(tmp_path, change, message):
     assert str(refused.value).startswith(str(tmp_path / "dataset.yaml"))
 
 
-def test_yaml_tag_runs_nothing(tmp_path):
-    (tmp_path / "dataset.yaml").write_text("!!python/object/apply:os.system ['touch canary']")
+def test_f20_yaml_tag_runs_nothing(tmp_path):
+    canary = tmp_path / "canary"
+    text = f"!!python/object/apply:os.system ['touch {canary}']"
+    (tmp_path / "dataset.yaml").write_text(text)
     with pytest.raises(DataError, match="not readable as YAML"):
         ClassTable.of_dataset(tmp_path)
+    assert not canary.exists()
+    yaml.unsafe_load(text)
+    assert canary.exists(), "the file would do nothing in any reader"

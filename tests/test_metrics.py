@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torchmetrics.classification import MulticlassJaccardIndex
 
+from tests.counts import times
 from wristseg.classes import IGNORE_INDEX
 from wristseg.metrics import class_iou, confusion_matrix, mean_iou
 
@@ -32,7 +33,8 @@ def reference_mean_iou(prediction, target):
     return float(np.mean(ious)) if ious else float("nan")
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.tried(times(500, 5_000))
+@settings(max_examples=times(500, 5_000), deadline=None)
 @given(pairs)
 def test_p4_mean_iou_equals_the_reference(pair):
     prediction, target = pair

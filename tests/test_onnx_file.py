@@ -65,6 +65,7 @@ def test_a_sealed_file_is_an_onnx_model_with_its_entries(sealed):
     assert '"ü.jpg"' in entries["wristseg"]
 
 
+@pytest.mark.tried(200)
 @given(place=st.integers(0, 10**9), bit=st.integers(0, 7))
 @settings(max_examples=200, deadline=None)
 def test_f14_a_flipped_bit_is_found(place, bit):
@@ -88,11 +89,38 @@ def test_a_model_of_another_program_is_refused(tmp_path):
         read_sealed(path)
 
 
-def test_f21_numbers_in_another_file_are_refused(tmp_path):
+F21_PLACES = {
+    "parent": "../secret.bin",
+    "absolute": "{folder}/secret.bin",
+    "symlink": "link.bin",
+    "linked folder": "linked/secret.bin",
+    "hard link": "hard.bin",
+    "missing": "nothing.bin",
+}
+
+
+@pytest.fixture
+def trapped(tmp_path):
+    """A folder for a model, with links to a readable file of numbers outside of it."""
+    secret, folder = tmp_path / "secret.bin", tmp_path / "model"
+    secret.write_bytes(np.arange(6, dtype=np.float32).tobytes())
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(secret)
+    (folder / "linked").symlink_to(tmp_path)
+    (folder / "hard.bin").hardlink_to(secret)
+    return folder
+
+
+@pytest.mark.parametrize("case", F21_PLACES)
+def test_f21_numbers_in_another_file_are_refused(trapped, case):
     model = small_model(data_location=TensorProto.EXTERNAL)
-    model.graph.initializer[0].external_data.add(key="location", value="../../secret")
-    with pytest.raises(CheckpointError, match="lie in another file"):
-        parse_sealed(seal(model.SerializeToString(), INFO), Path("model.onnx"))
+    place = F21_PLACES[case].format(folder=trapped.parent)
+    model.graph.initializer[0].external_data.add(key="location", value=place)
+    path = trapped / "model.onnx"
+    path.write_bytes(seal(model.SerializeToString(), INFO))
+    with pytest.raises(CheckpointError, match="lie in another file") as refused:
+        read_sealed(path)
+    assert refused.value.exit_code == 3
 
 
 @pytest.mark.parametrize("length", [2**31, 2**63 - 1])

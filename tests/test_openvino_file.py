@@ -43,6 +43,7 @@ def test_what_was_written_comes_back(tmp_path):
     assert info.to_dict() == INFO.to_dict()
 
 
+@pytest.mark.tried(100)
 def test_f14_a_flipped_bit_is_found(tmp_path):
     path = write_pair(tmp_path)
     rng = np.random.default_rng(0)

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from tests.counts import times
 from wristseg import rle
 
 SIDES = st.integers(1, 40)
@@ -27,7 +28,8 @@ def masks(draw: st.DrawFn) -> NDArray[np.uint8]:
     return np.ascontiguousarray(large[:height, :width])
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.tried(times(500, 10_000))
+@settings(max_examples=times(500, 10_000), deadline=None)
 @given(mask=masks())
 def test_p3_encode_decode_encode_is_identity_and_equals_pycocotools(
     mask: NDArray[np.uint8],

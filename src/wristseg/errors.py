@@ -5,7 +5,8 @@
     |   `-- MissingExtraError   an optional dependency is not installed
     |-- DataError            3  labels, images or videos that break a rule; lists every fault found
     |-- CheckpointError      3  a model file that cannot be trusted or does not fit
-    |-- TrainingError        3  a training that cannot go on: the loss or a weight is not finite
+    |-- TrainingError        3  a training that cannot go on: a loss or weight that is not finite,
+    |                           memory too small for a single frame
     |-- CameraError          3  a camera that cannot be opened
     |   |-- CameraLostError     ... or that went away
     |   |-- BadFrameError       one frame of it is damaged; the live loop turns it into a status

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.counts import times
 from tests.data.coco_tables import HEIGHT, WIDTH, base_table
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.cli.masks import main
@@ -182,8 +183,9 @@ def mutate(value: Any, rng: random.Random) -> Any:
     return copy.deepcopy(rng.choice(WEIRD))  # or a later mutation could put it into itself
 
 
-@pytest.mark.timeout(120)
-@settings(max_examples=200, deadline=5000)
+@pytest.mark.timeout(times(120, 3600))
+@pytest.mark.tried(times(200, 5_000))
+@settings(max_examples=times(200, 5_000), deadline=5000)
 @given(seed=st.integers(0, 2**32), mutations=st.integers(1, 4))
 def test_p2_mutated_coco_ends_with_0_or_3(child: Child, seed: int, mutations: int) -> None:
     rng = random.Random(seed)

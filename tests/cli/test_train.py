@@ -96,6 +96,19 @@ def test_f17_a_signal_ends_the_run_with_its_code_and_a_whole_checkpoint(
     assert not list(last.parent.glob(".*.tmp*"))
 
 
+def test_f18_diverging_training_ends_with_3_and_one_line(arguments, tmp_path, capsys):
+    assert main([*arguments, "--epochs", "3", "--lr", "1e30"]) == 3
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert "not finite" in error or "the loss is nan" in error
+    assert "Try a smaller --lr" in error
+    for name in ("best.ckpt", "last.ckpt"):
+        path = tmp_path / "run" / name
+        if path.exists():
+            state = torch.load(path, weights_only=True)["state_dict"]
+            assert all(torch.isfinite(value).all() for value in state.values())
+
+
 def test_existing_code_finds_the_module_at_the_fixed_path():
     from training.train_efficientvit_seg import EfficientViTSegModule
     from wristseg.train.module import EfficientViTSegModule as Ours

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import times
 from wristseg.data import augment as augmentation
 from wristseg.data.augment import Geometry, apply_geometry, augment, recipe_for
 
-EXAMPLES = settings(max_examples=300, deadline=None)
+_EXAMPLES = times(300, 3_000)
+EXAMPLES = settings(max_examples=_EXAMPLES, deadline=None)
 
 
 def coded_frame(height: int, width: int):
@@ -28,6 +30,7 @@ def frames_and_crops(draw):
     return (height, width), (top, left, crop_height, crop_width)
 
 
+@pytest.mark.tried(_EXAMPLES)
 @EXAMPLES
 @given(frames_and_crops(), st.booleans(), st.booleans())
 def test_p5_flips_and_crops_move_image_and_mask_exactly(frame, horizontal, vertical):
@@ -44,6 +47,7 @@ def test_p5_flips_and_crops_move_image_and_mask_exactly(frame, horizontal, verti
     assert np.array_equal(got_mask, expected_x)
 
 
+@pytest.mark.tried(_EXAMPLES)
 @EXAMPLES
 @given(frames_and_crops(), st.booleans(), st.booleans(), st.floats(-15, 15))
 def test_p5_a_warp_keeps_image_and_mask_within_a_pixel(frame, horizontal, vertical, angle):

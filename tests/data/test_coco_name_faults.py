@@ -29,6 +29,8 @@ F04_NAMES = {
     "directory": ("folder.png", "not a regular file"),
     "pipe": ("pipe.png", "not a regular file"),
     "socket": ("socket.png", "not a regular file"),
+    "device": ("/dev/zero", "is absolute"),
+    "symlinked device": ("device.png", "a link that leads out"),
     "dangling symlink": ("dangling.png", "cannot be opened"),
     "case differs": ("A.PNG", "there is 'a.png'"),
     "too long": ("x" * 5000 + ".png", "no such image"),
@@ -45,6 +47,7 @@ def trapped_images_dir(tmp_path: Path) -> Path:
     (folder / "link.png").symlink_to(tmp_path / "canary.png")
     (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     (folder / "dangling.png").symlink_to(folder / "nothing.png")
+    (folder / "device.png").symlink_to("/dev/zero")
     (folder / "folder.png").mkdir()
     os.mkfifo(folder / "pipe.png")
     with socket.socket(socket.AF_UNIX) as server:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 
+from tests.counts import times
 from wristseg import rle
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.data.coco import Annotation, Frame
@@ -78,7 +80,8 @@ def drawn_by_pycocotools(
     return mask
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.tried(times(500, 10_000))
+@settings(max_examples=times(500, 10_000), deadline=None)
 @given(frame=annotated_frames(), tag=st.sampled_from(sorted(ORDERS)))
 def test_p1_masks_equal_pycocotools_and_draw_order(
     frame: tuple[tuple[int, int], list[tuple[int, Any]]], tag: str

@@ -66,6 +66,7 @@ def tensor_types(model):
     return proto.graph.node, types
 
 
+@pytest.mark.tried(50)
 def test_f31_fifty_images_agree_in_all_runtimes(graph, frames, checkpoint_ids, info):
     assert len(np.unique(checkpoint_ids)) >= 3
     assert (onnx_ids(graph, frames) == checkpoint_ids).mean() >= 0.999

@@ -114,6 +114,7 @@ def test_f24_no_answered_mark_is_lost_in_three_kills(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.tried(220)  # writes and kills
 def test_f24_no_answered_mark_is_lost_in_200_writes_and_20_kills(tmp_path):
     assert _run_f24(tmp_path, writes=600, kills=20) >= 200
 
@@ -137,7 +138,7 @@ def test_signals_end_the_server_with_everything_saved(coco_dataset, tmp_path, nu
     assert read_excluded(coco_dataset / "excluded.json") == {"demo0_frame_0000"}
 
 
-def test_a_full_disk_is_said_and_leaves_the_marks(client, coco_dataset, monkeypatch):
+def test_f13_full_disk_is_said_and_leaves_the_marks(client, coco_dataset, monkeypatch):
     before = (coco_dataset / "selections.json").read_bytes()
 
     def full(*_args):

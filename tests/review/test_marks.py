@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.counts import times
 from tests.datasets import make_coco_dataset, write_marks
 from tests.review.serving import marks_on_disk
 from wristseg.configs import DatasetPaths
@@ -209,14 +210,17 @@ class MarksMachine(RuleBasedStateMachine):
 
 
 _FEW = {"max_examples": 15, "stateful_step_count": 20}
-_MANY = {"max_examples": 200, "stateful_step_count": 40}
+_MANY = {"max_examples": times(200, 2_000), "stateful_step_count": 40}
 _SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
-class TestMarksMachine(MarksMachine.TestCase):
+@pytest.mark.tried(_FEW["max_examples"])
+class TestP7MarksEqualTheDisk(MarksMachine.TestCase):
     settings = settings(**_FEW, **_SLOW_IS_FINE)
 
 
 @pytest.mark.slow
-class TestMarksMachineAtLength(MarksMachine.TestCase):
+@pytest.mark.timeout(times(300, 3600))
+@pytest.mark.tried(_MANY["max_examples"])
+class TestP7MarksEqualTheDiskAtLength(MarksMachine.TestCase):
     settings = settings(**_MANY, **_SLOW_IS_FINE)

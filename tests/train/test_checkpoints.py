@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 
+from tests.counts import times
 from tests.plain_reference import (
     PlainNetwork,
     plain_predict,
@@ -15,6 +18,7 @@ from tests.plain_reference import (
     save_plain_checkpoint,
 )
 from wristseg.errors import CheckpointError
+from wristseg.modeling.safe_load import load_untrusted
 from wristseg.train.checkpoints import AtomicCheckpointIO, find_resume_point
 from wristseg.train.module import EfficientViTSegModule
 
@@ -39,6 +43,50 @@ def test_f13_a_full_disk_keeps_the_old_file_leaves_no_other_and_is_told_by_name(
     assert refused.value.filename == str(path)
     assert writer.load_checkpoint(path) == {"epoch": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.fixture(scope="module")
+def sealed_bytes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sealed") / "last.ckpt"
+    content = {"state_dict": {"w": torch.randn(5000)}, "epoch": 3, "names": ["a", "b"]}
+    AtomicCheckpointIO().save_checkpoint(content, path)
+    return path.read_bytes()
+
+
+@pytest.mark.tried(times(100, 1000))
+def test_f14_every_flipped_bit_of_a_checkpoint_is_found(tmp_path, sealed_bytes):
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(sealed_bytes)
+    assert load_untrusted(path)["epoch"] == 3
+    at = np.random.default_rng(14).integers(8 * len(sealed_bytes), size=times(100, 1000))
+    # And all over the record at the end, which says that there is a hash.
+    last = range(8 * (len(sealed_bytes) - 110), 8 * len(sealed_bytes), 3)
+    loaded_by_torch = 0
+    for bit in (*at, *last):
+        damaged = bytearray(sealed_bytes)
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError):
+            load_untrusted(path)
+        with contextlib.suppress(Exception):
+            torch.load(path, weights_only=True)
+            loaded_by_torch += 1
+    assert loaded_by_torch > len(at) / 2, "the damage is such that anything would notice it"
+
+
+def test_sealed_checkpoint_is_one_for_every_reader_of_torch_files(tmp_path, sealed_bytes):
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(sealed_bytes)
+    for options in ({}, {"mmap": True}):
+        assert torch.load(path, weights_only=True, **options)["names"] == ["a", "b"]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.comment.startswith(b"wristseg sha256 ")
+
+
+def test_checkpoint_without_a_hash_of_its_own_is_still_read(tmp_path):
+    torch.save({"epoch": 1}, tmp_path / "last.ckpt")
+    assert load_untrusted(tmp_path / "last.ckpt") == {"epoch": 1}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.99, 0.9999])

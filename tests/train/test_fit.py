@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.artifacts import sha256_of
-from wristseg.data.frames import EpochBatches
+from wristseg.data.frames import EpochBatches, TrainingFrames
 from wristseg.data.labels import load_labels
 from wristseg.data.split import Split
 from wristseg.errors import CheckpointError, DataError, TrainingError, UsageError
@@ -426,6 +426,21 @@ def test_f18_weights_that_are_not_finite_are_never_saved(config, console, monkey
 
     monkeypatch.setattr(EfficientViTSegModule, "on_validation_epoch_end", poison)
     with pytest.raises(TrainingError, match=r"1 weights are not finite.*seg_head.bias"):
+        train(config, console=console)
+    assert not (config.output_dir / "best.ckpt").exists()
+
+
+@pytest.mark.usefixtures("bare")
+def test_f18_input_that_is_not_finite_stops_the_run(config, console, monkeypatch):
+    collate = TrainingFrames.collate
+
+    def spoiled(self, frames):
+        images, masks = collate(self, frames)
+        images[0, 0, 0, 0] = float("nan")
+        return images, masks
+
+    monkeypatch.setattr(TrainingFrames, "collate", spoiled)
+    with pytest.raises(TrainingError, match="epoch 0, step 0: the loss is nan"):
         train(config, console=console)
     assert not (config.output_dir / "best.ckpt").exists()
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from wristseg.cli.options import parse_options
 from wristseg.errors import MissingExtraError, PartialResultError, WristsegError
-from wristseg.interruption import Terminated, signals_raise
+from wristseg.interruption import Terminated, own_process, signals_raise
 
 __all__ = ["limit_spinning", "needs_extra", "raise_if_partial", "run_command"]
 
@@ -44,6 +44,8 @@ def run_command(
     Returns:
         The exit code; ``SystemExit`` is raised for ``--help`` and for options that do not parse.
     """
+    if argv is None:
+        own_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     if debug:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import wristseg
+from wristseg.interruption import own_process
 
 __all__ = ["COMMANDS", "main"]
 
@@ -44,6 +45,8 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see ``wristseg.cli.command``)."""
+    if argv is None:
+        own_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(_help())

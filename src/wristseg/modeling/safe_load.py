@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 
 from wristseg.errors import CheckpointError
+from wristseg.modeling.archive_seal import check_seal
 
 __all__ = ["load_untrusted"]
 
@@ -36,6 +38,17 @@ _READ_ERRORS = (
     RuntimeError,
     TypeError,
     ValueError,
+)
+
+#: What a damaged directory of a ZIP archive makes its reader raise.
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
 )
 
 
@@ -75,20 +88,24 @@ def _check_is_local_file(path: Path) -> None:
 def _check_archive(path: Path) -> None:
     if path.stat().st_size == 0:
         raise CheckpointError(f"{path}: is empty (0 bytes); copy or train it again")
+    whole = check_seal(path)
     try:
         with zipfile.ZipFile(path) as archive:
             # torch.save compresses nothing; a compressed member could unfold to any size.
             packed = any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist())
-            damaged = None if packed else archive.testzip()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            damaged = None if packed or whole else archive.testzip()
+            torn = bool(archive.comment) and not whole  # torch.save writes none: a damaged hash
+    except _ARCHIVE_ERRORS as error:
         raise CheckpointError(
             f"{path}: is not a whole file of torch.save (zip archive): {error}; "
             "if it was copied, copy it again"
         ) from error
     if packed:
         raise CheckpointError(f"{path}: has compressed members, which torch.save never writes")
-    if damaged is not None:
-        raise CheckpointError(f"{path}: {damaged} is damaged (checksum); copy the file again")
+    if damaged is not None or torn:
+        raise CheckpointError(
+            f"{path}: {damaged or 'its end'} is damaged (checksum); copy the file again"
+        )
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Writes best.ckpt and last.ckpt of a run: whole files, exact names, finite weights only.
+"""Writes best.ckpt and last.ckpt of a run: whole files with their SHA-256, finite weights only.
 
 Lightning's own writer goes through the system's temporary folder, which may lie on another
 filesystem; killed while it copied, it damaged the previous good file in 12 of 25 trials.
@@ -19,6 +19,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 
 from wristseg.artifacts import atomic_path
 from wristseg.errors import CheckpointError, TrainingError
+from wristseg.modeling.archive_seal import seal
 from wristseg.modeling.safe_load import load_untrusted
 
 __all__ = ["BEST", "LAST", "AtomicCheckpointIO", "RunCheckpoints", "find_resume_point"]
@@ -43,7 +44,7 @@ class AtomicCheckpointIO(CheckpointIO):
         archive = io.BytesIO()
         torch.save(checkpoint, archive)
         with atomic_path(Path(path)) as temporary:
-            temporary.write_bytes(archive.getvalue())
+            temporary.write_bytes(seal(archive.getvalue()))
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None

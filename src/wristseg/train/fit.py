@@ -20,13 +20,21 @@ from wristseg.configs import TrainConfig
 from wristseg.data.frames import EpochBatches, make_loader
 from wristseg.data.split import write_split
 from wristseg.modeling.weights import load_start_weights
+from wristseg.train.checkpoints import LAST
 from wristseg.train.data import TrainingData, load_training_data
 from wristseg.train.machine import keep_freed_memory
+from wristseg.train.memory import (
+    SplitBatches,
+    is_out_of_memory,
+    more_parts,
+    part_size,
+    release_memory,
+)
 from wristseg.train.module import EfficientViTSegModule
 from wristseg.train.optimizer import OptimizerPlan
 from wristseg.train.outputs import draw_first_batch, finish_run
 from wristseg.train.record import build_record
-from wristseg.train.resume import resume_point, resumed_source
+from wristseg.train.resume import parts_of_run, resume_point, resumed_source
 from wristseg.train.run_folder import archive_earlier_run, hold_run_folder, write_config
 from wristseg.train.summary import TrainSummary, lacks_report, summarize, summarize_finished
 from wristseg.train.trainer import is_main, make_trainer, quiet_libraries
@@ -51,7 +59,7 @@ def train(
         UsageError: Options that cannot work, or the folder is in use.
         DataError: The data set breaks a rule; nothing was written.
         CheckpointError: Start weights or the run to resume cannot be read.
-        TrainingError: The loss or a weight is not finite.
+        TrainingError: The loss or a weight is not finite, or memory is too small for one frame.
     """
     started = time.monotonic()
     keep_freed_memory()
@@ -77,7 +85,9 @@ def train(
             if resumed is None and is_main():
                 archived = _start_folder(config, data, console)
             module.record = _record(config, data, source)
-            _fit(trainer, module, config, data, resumed)
+            trainer = _fit_in_memory(
+                trainer, module, config, data, resumed=resumed, console=console
+            )
             if is_main():
                 finish_run(config.output_dir, data, device=trainer.strategy.root_device)
             trainer.strategy.barrier()
@@ -153,15 +163,55 @@ def _record(config: TrainConfig, data: TrainingData, source: str) -> dict[str, A
     )
 
 
-def _fit(
+def _fit_in_memory(
     trainer: pl.Trainer,
     module: EfficientViTSegModule,
     config: TrainConfig,
     data: TrainingData,
+    *,
     resumed: Path | None,
-) -> None:
+    console: Console,
+) -> pl.Trainer:
+    """Train with whole batches or, where memory is too small, with parts; return the trainer.
+
+    Raises:
+        TrainingError: A single frame does not fit, or a loss or weight is not finite.
+    """
+    record, parts = module.record or {}, parts_of_run(resumed)
+    while True:
+        module.record = {**record, "batch_parts": parts}
+        if parts > 1:
+            trainer = make_trainer(config, console, parts=parts)
+        if _fits(trainer, module, config, data, resumed=resumed, parts=parts):
+            return trainer
+        parts = more_parts(parts, config, world_size=trainer.world_size)
+        release_memory()
+        console.print(
+            f"warning: out of memory; going on with each batch of {config.batch_size} in {parts} "
+            f"parts of at most {part_size(config.batch_size, parts)} frames",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        last = config.output_dir / LAST
+        resumed = last if last.exists() else None
+        module, _ = _make_module(config, data, resumed, console)
+
+
+def _fits(
+    trainer: pl.Trainer,
+    module: EfficientViTSegModule,
+    config: TrainConfig,
+    data: TrainingData,
+    *,
+    resumed: Path | None,
+    parts: int,
+) -> bool:
+    """Train; tell whether memory was large enough for it."""
     batches = data.batches(config, rank=trainer.global_rank, world_size=trainer.world_size)
-    in_order = EpochBatches(len(data.val), config.batch_size, seed=None)
+    if parts > 1:
+        batches = SplitBatches(batches, parts)
+    in_order = EpochBatches(len(data.val), part_size(config.batch_size, parts), seed=None)
     try:
         trainer.fit(
             module,
@@ -169,12 +219,18 @@ def _fit(
             make_loader(data.val, in_order, num_workers=config.num_workers),
             ckpt_path=resumed,
         )
+    except RuntimeError as error:
+        # The error keeps the step's tensors alive; with this block they go.
+        if not is_out_of_memory(error):
+            raise
+        return False
     except SystemExit:
         # Lightning ends the process with code 1 on Ctrl-C and leaves the key without effect.
         if trainer.interrupted:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
         raise
+    return True
 
 
 def _describe(config: TrainConfig, data: TrainingData, console: Console) -> None:

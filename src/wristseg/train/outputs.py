@@ -56,6 +56,7 @@ def finish_run(folder: Path, data: TrainingData, *, device: torch.device) -> Non
         "per_class_iou": metrics["per_class_iou"],
         "best_epoch": metrics["epoch"],
         "epochs": len(history),
+        "batch_parts": record.get("batch_parts", 1),
         "seconds": round(sum(float(row["seconds"] or 0) for row in history), 1),
         "train_frames": len(data.split.train),
         "val_frames": len(data.split.val),

@@ -47,7 +47,8 @@ def build_record(
         config: Options of the run.
         seed: Seed of the split, the shuffle, the augmentation and new weights.
 
-    Each checkpoint adds ``metrics``: val/iou, per_class_iou, confusion_matrix and their epoch.
+    Each checkpoint adds ``metrics``: val/iou, per_class_iou, confusion_matrix and their epoch; and
+    ``batch_parts``: into how many parts batches were split to fit into memory (``train.memory``).
     """
     return {
         "format_version": FORMAT_VERSION,

@@ -17,7 +17,7 @@ from wristseg.train.checkpoints import find_resume_point
 from wristseg.train.data import TrainingData
 from wristseg.train.record import plain_config
 
-__all__ = ["resume_point", "resumed_source"]
+__all__ = ["parts_of_run", "resume_point", "resumed_source"]
 
 #: Options that a resumed run may change: where files lie and on what it runs. Other devices may
 #: change the global batch; that is for the one who adds them to know.
@@ -82,3 +82,14 @@ def resumed_source(checkpoint: Path, config: TrainConfig, data: TrainingData) ->
                 path, "the data set has changed since the run began; train without --resume"
             )
     return str(said.get("weights_source"))
+
+
+def parts_of_run(checkpoint: Path | None) -> int:
+    """Return into how many parts the run to resume splits its batches; 1 for a new run.
+
+    A run that goes on splits them as before even where memory would do: statistics of a batch
+    follow from its parts, and the run would not be the same.
+    """
+    if checkpoint is None:
+        return 1
+    return int(load_untrusted(checkpoint)["wristseg"].get("batch_parts", 1))

@@ -70,10 +70,18 @@ def hold_run_folder(folder: Path) -> Iterator[None]:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         owner = {"pid": os.getpid(), "host": platform.node(), "started": started}
         write_json(folder / _OWNER, owner)
+        _sweep(folder)
         yield
     finally:
         (folder / _OWNER).unlink(missing_ok=True)
         lock.release()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed run had begun to write; whoever holds the folder knows it is dead."""
+    for path in map(Path, RUN_FILES):
+        for left in folder.glob(f".{path.stem}.*.tmp{path.suffix}"):
+            left.unlink(missing_ok=True)
 
 
 def archive_earlier_run(folder: Path) -> Path | None:

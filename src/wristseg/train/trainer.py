@@ -30,8 +30,13 @@ from wristseg.train.progress import TrainingProgress
 __all__ = ["is_main", "make_trainer", "quiet_libraries"]
 
 
-def make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
+def make_trainer(config: TrainConfig, console: Console, *, parts: int = 1) -> pl.Trainer:
     """Return the trainer of a run.
+
+    Args:
+        config: Options of the training.
+        console: Where progress goes.
+        parts: Parts of a batch, which make one step together (``train.memory``).
 
     Raises:
         UsageError: Accelerator, devices, strategy and precision do not go together here.
@@ -50,6 +55,7 @@ def make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
             precision=automatic if config.precision == "auto" else config.precision,
             sync_batchnorm=uses_cuda,
             max_epochs=config.epochs,
+            accumulate_grad_batches=parts,
             callbacks=[
                 *averages,
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
