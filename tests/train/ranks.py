@@ -13,7 +13,12 @@ _ROOT = Path(__file__).parents[2]
 
 def start_ranks(count: int, *options: object) -> list[subprocess.Popen]:
     """Start ``wristseg train`` with these options in ``count`` processes."""
-    command = [sys.executable, "-m", __name__, *map(str, options)]
+    return start(count, __name__, *options)
+
+
+def start(count: int, module: str, *options: object) -> list[subprocess.Popen]:
+    """Start a module in ``count`` processes that can find each other."""
+    command = [sys.executable, "-W", "error::FutureWarning", "-m", module, *map(str, options)]
     if count == 1:
         return [_start(command, {})]
     shared = {

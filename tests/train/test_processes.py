@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tests.datasets import make_coco_dataset
-from tests.train.ranks import finish, small_options, start_ranks
+from tests.train.ranks import finish, small_options, start, start_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +75,10 @@ def test_without_shared_statistics_two_processes_train_other_weights(dataset, tm
     assert largest_difference(alone, both) > 1e-4
     pixels = sum(map(sum, both["wristseg"]["metrics"]["confusion_matrix"]))
     assert pixels == 5 * 84 * 84
+
+
+def test_shared_statistics_of_uneven_parts_are_those_of_the_whole_batch():
+    finish(start(2, "tests.train.shared_norm"))
 
 
 def test_two_processes_leave_one_run_folder_and_one_summary(dataset, tmp_path):

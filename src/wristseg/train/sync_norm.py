@@ -8,10 +8,11 @@ by sums that are differentiated through (https://arxiv.org/abs/1711.07240, secti
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning.pytorch.plugins.layer_sync import LayerSync, TorchSyncBatchNorm
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
 from wristseg.train.processes import process_count
@@ -81,13 +82,29 @@ class SharedStatistics(LayerSync):
         return model
 
 
+class _AddUp(torch.autograd.Function):
+    """The sum over all processes, of which each one's part has the sum of their gradients."""
+
+    @staticmethod
+    def forward(_ctx: Any, own: Tensor) -> Tensor:
+        pooled = own.clone()
+        torch.distributed.all_reduce(pooled)
+        return pooled
+
+    @staticmethod
+    def backward(_ctx: Any, *grads: Tensor) -> Tensor:
+        pooled = grads[0].clone()
+        torch.distributed.all_reduce(pooled)
+        return pooled
+
+
 def _shared_moments(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean (C,) and variance (C,) of all processes' maps, and their pixels () float64."""
     pixels = maps.numel() // maps.shape[1]
     variance, mean = torch.var_mean(maps, dim=(0, 2, 3), correction=0)
     mean, variance = mean.double(), variance.double()  # a difference of squares follows
     own = torch.cat([mean, variance + mean.square(), mean.new_ones(1)]) * pixels
-    pooled = all_reduce(own)  # type: ignore[no-untyped-call]
+    pooled: Tensor = _AddUp.apply(own)  # type: ignore[no-untyped-call]
     means, squares = (pooled[:-1] / pooled[-1]).chunk(2)
     spread = functional.relu(squares - means.square())
     return means.to(maps.dtype), spread.to(maps.dtype), pooled[-1].detach()
