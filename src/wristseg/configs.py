@@ -212,13 +212,17 @@ class TrainConfig(Levers, _TrainInput):
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Where to train."""
     devices: str = "auto"
-    """Devices per machine, as Lightning takes them."""
+    """Devices per machine, one process each; auto is one, or as many as torchrun started."""
     num_nodes: int = 1
-    """Machines."""
-    strategy: str = "auto"
-    """Lightning strategy, for example ddp."""
-    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
-    """Number format; auto is 16-mixed on CUDA and 32-true elsewhere."""
+    """Machines; under torchrun it is known."""
+    strategy: Literal["auto", "ddp"] = "auto"
+    """How processes work together; auto is ddp where there are several."""
+    sync_bn: bool = True
+    """Several processes: normalise by the statistics of all their frames, not by those of each."""
+    process_timeout_s: float = 600.0
+    """Several processes: seconds without an answer after which another one is given up."""
+    precision: Literal["auto", "64-true", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+    """Number format; auto is 16-mixed on CUDA and 32-true elsewhere; 64-true is for comparisons."""
     compile: bool = False
     """Translate the network with torch.compile first (minutes; no faster on CPUs)."""
     folds: int | None = None
@@ -239,6 +243,8 @@ class TrainConfig(Levers, _TrainInput):
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
         if self.weight_decay < 0.0 or self.num_workers < 0 or not self.cache_gib >= 0.0:
             raise UsageError("--weight-decay, --num-workers and --cache-gib: expected 0 or more")
+        if not 1.0 <= self.process_timeout_s <= 86400.0:
+            raise UsageError(f"--process-timeout-s {self.process_timeout_s}: expected 1 to 86400")
         if self.masks_dir is not None and self.annotations is not None:
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
         if self.folds is not None and (self.folds < 2 or self.resume):

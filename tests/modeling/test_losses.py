@@ -181,3 +181,28 @@ def test_half_precision_logits_do_not_overflow_the_sums():
 def test_an_unknown_loss_is_refused_by_name():
     with pytest.raises(ValueError, match=r"dice.*iou, ce, compound"):
         loss_function("dice")
+
+
+@pytest.mark.parametrize("unlabeled", ["learn", "ignore"])
+@pytest.mark.parametrize("name", ["iou", "ce", "compound"])
+def test_parts_of_a_batch_that_pool_their_sums_have_the_loss_and_gradient_of_the_whole(
+    name, unlabeled
+):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 4, 6, 8, generator=generator, dtype=torch.float64)
+    labels = torch.randint(4, (3, 12, 16), generator=generator, dtype=torch.uint8)
+    labels[0, :5], labels[2] = 255, 1  # parts with other classes and numbers of pixels
+    loss = loss_function(name, unlabeled=unlabeled)
+    whole = logits.clone().requires_grad_()
+    expected = loss(whole, labels)
+    expected.backward()
+
+    sums = []
+    for part in (slice(0, 2), slice(2, 3)):
+        loss(logits[part], labels[part], pool=lambda own: sums.append(own.clone()) or own)
+    in_parts = logits.clone().requires_grad_()
+    for part in (slice(0, 2), slice(2, 3)):
+        value = loss(in_parts[part], labels[part], pool=lambda _own: sums[0] + sums[1])
+        assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+        value.backward()
+    torch.testing.assert_close(in_parts.grad, whole.grad, rtol=1e-5, atol=1e-9)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,11 @@ def cross_validate(config: TrainConfig, count: int) -> int:
     from wristseg.data.labels import load_labels
     from wristseg.evaluate.folds import make_folds, pool_folds
 
-    if config.num_nodes > 1 or config.devices not in {"auto", "1"}:
-        raise UsageError("--folds: trains on one device; leave out --devices and --num-nodes")
+    started_by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    if started_by_torchrun or config.num_nodes > 1 or config.devices not in {"auto", "1"}:
+        raise UsageError(
+            "--folds: trains on one device; leave out torchrun, --devices, --num-nodes"
+        )
     with needs_extra("train"):
         from wristseg.train.run_folder import archive_earlier_run
 

@@ -184,7 +184,8 @@ class EpochBatches:
 
     Several processes share one global order: each takes its part of every global batch, so that
     their number does not change what a step sees. A last batch of a single frame is left out of a
-    shuffled epoch, since batch statistics of one frame mislead.
+    shuffled epoch, since batch statistics of one frame mislead; and one of fewer frames than there
+    are processes, since each must take part in each step.
 
     Attributes:
         length: Number of frames.
@@ -222,13 +223,10 @@ class EpochBatches:
         step = self.batch_size * self.world_size
         for start in range(0, len(self) * step, step):
             positions = order[start : start + step]
-            # A short last batch is filled up, as each process must take part in each step.
-            missing = -len(positions) % self.world_size
-            positions += order[:missing]
             yield [(self.epoch, position) for position in positions[self.rank :: self.world_size]]
 
     def _keeps(self, rest: int) -> bool:
-        if rest == 0:
+        if rest == 0 or rest < self.world_size:
             return False
         alone = rest == 1 and self.batch_size > 1 and self.length > 1
         return self.seed is None or not alone

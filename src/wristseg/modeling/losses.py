@@ -5,7 +5,8 @@
 https://arxiv.org/abs/2302.05666 does, and leaves out classes that the batch does not show. Logits
 may be smaller than the labels, as the network makes them at a quarter of the frame: the loss then
 enlarges them itself, a few frames at a time, so that what it works on stays in the processor's
-cache. Called by ``train.module``.
+cache. Several processes that share a batch pass ``pool``, which adds their sums up: each then gets
+the loss of the whole batch, and its gradient by its own frames. Called by ``train.module``.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from torch.nn import functional
 from wristseg.classes import IGNORE_INDEX
 
 __all__ = [
+    "Pool",
     "compound_loss",
     "cross_entropy_loss",
     "enlarge_logits",
     "loss_function",
     "soft_iou_loss",
 ]
+
+#: Adds a vector up over the processes that share a batch.
+Pool = Callable[[Tensor], Tensor]
 
 #: Keeps a class without any probability or label from dividing by zero.
 _EPSILON = 1e-6
@@ -41,20 +46,21 @@ _CE_WEIGHT = 0.5
 _TINY = torch.finfo(torch.float32).tiny
 
 
-def soft_iou_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def soft_iou_loss(logits: Tensor, labels: Tensor, *, pool: Pool | None = None) -> Tensor:
     """Return 1 - mean soft IoU over **all** classes, also those absent from the batch.
 
     Args:
         logits: (N, C, h, w) float, of the labels' size or smaller.
         labels: (N, H, W) uint8, class ids or 255.
+        pool: Adds sums up over the processes that share the batch; None where one has all of it.
 
     Returns:
         () float32 (float64 for float64 logits), between 0 and 1.
     """
-    return _pooled_loss(logits, labels, ce_weight=0.0, present_only=False)
+    return _pooled_loss(logits, labels, ce_weight=0.0, present_only=False, pool=pool)
 
 
-def compound_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def compound_loss(logits: Tensor, labels: Tensor, *, pool: Pool | None = None) -> Tensor:
     """Return 0.5 cross-entropy + 1 - mean soft IoU over the classes **present** in the labels.
 
     The IoU term alone hardly moves a class that is never predicted, where cross-entropy does; and a
@@ -63,27 +69,31 @@ def compound_loss(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: (N, C, h, w) float, of the labels' size or smaller.
         labels: (N, H, W) uint8, class ids or 255.
+        pool: Adds sums up over the processes that share the batch; None where one has all of it.
 
     Returns:
         () float32 (float64 for float64 logits), 0 or more.
     """
-    return _pooled_loss(logits, labels, ce_weight=_CE_WEIGHT, present_only=True)
+    return _pooled_loss(logits, labels, ce_weight=_CE_WEIGHT, present_only=True, pool=pool)
 
 
-def _pooled_loss(logits: Tensor, labels: Tensor, *, ce_weight: float, present_only: bool) -> Tensor:
+def _pooled_loss(
+    logits: Tensor, labels: Tensor, *, ce_weight: float, present_only: bool, pool: Pool | None
+) -> Tensor:
     # float32 also under autocast: sums over a million pixels do not fit float16.
     with torch.autocast(logits.device.type, enabled=False):
         precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        loss: Tensor = _SoftIoU.apply(precise, labels, ce_weight, present_only)
+        loss: Tensor = _SoftIoU.apply(precise, labels, ce_weight, present_only, pool)
     return loss
 
 
-def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy_loss(logits: Tensor, labels: Tensor, *, pool: Pool | None = None) -> Tensor:
     """Return the mean cross-entropy of the counted pixels, 0 where there are none.
 
     Args:
         logits: (N, C, h, w) float, of the labels' size or smaller.
         labels: (N, H, W) uint8, class ids or 255.
+        pool: Adds sums up over the processes that share the batch; None where one has all of it.
 
     Returns:
         () float32.
@@ -92,17 +102,25 @@ def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
     total = functional.cross_entropy(
         full, labels.long(), ignore_index=IGNORE_INDEX, reduction="sum"
     )
-    return total / (labels != IGNORE_INDEX).sum().clamp(min=1)
+    counted = (labels != IGNORE_INDEX).sum()
+    if pool is not None:
+        pooled, counted = _add_up(pool, total.detach(), counted)
+        # The value is that of all frames, the gradient that of the frames at hand.
+        total = total + (pooled - total.detach())
+    return total / counted.clamp(min=1)
 
 
 def loss_function(
     name: Literal["iou", "ce", "compound"], *, unlabeled: Literal["learn", "ignore"] = "learn"
-) -> Callable[[Tensor, Tensor], Tensor]:
+) -> Callable[..., Tensor]:
     """Return the loss that ``--loss`` and ``--unlabeled`` name.
 
     Args:
         name: The loss.
         unlabeled: ``ignore`` takes pixels of class 0 for pixels to ignore.
+
+    Returns:
+        A function of logits, labels and ``pool``, as ``soft_iou_loss`` is.
 
     Raises:
         ValueError: There is no loss of that name.
@@ -115,9 +133,9 @@ def loss_function(
 
 
 def _without_unlabeled(
-    loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels: Tensor
+    loss: Callable[..., Tensor], logits: Tensor, labels: Tensor, *, pool: Pool | None = None
 ) -> Tensor:
-    return loss(logits, labels.masked_fill(labels == 0, IGNORE_INDEX))
+    return loss(logits, labels.masked_fill(labels == 0, IGNORE_INDEX), pool=pool)
 
 
 def enlarge_logits(logits: Tensor, size_hw: torch.Size) -> Tensor:
@@ -141,8 +159,13 @@ class _SoftIoU(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, labels: Tensor, ce_weight: float, present_only: bool
+    def forward(  # noqa: PLR0917 - apply() passes them by position
+        ctx: Any,
+        logits: Tensor,
+        labels: Tensor,
+        ce_weight: float,
+        present_only: bool,
+        pool: Pool | None,
     ) -> Tensor:
         """Return the loss; keep probabilities and slopes."""
         num_classes = logits.shape[1]
@@ -164,6 +187,10 @@ class _SoftIoU(torch.autograd.Function):
             predicted += p.sum(dim=(0, 2, 3))
             kept += [counted, ids, p, of_label]
         labelled = torch.bincount(labels.flatten(), minlength=IGNORE_INDEX + 1)[:num_classes]
+        if pool is not None:
+            intersection, predicted, entropy, labelled = _add_up(
+                pool, intersection, predicted, entropy, labelled
+            )
         union = predicted + labelled - intersection + _EPSILON
         iou = (intersection + _EPSILON) / union
         slopes = torch.stack([-(1 + iou) / union, iou / union])  # (2, C): a, b
@@ -181,7 +208,7 @@ class _SoftIoU(torch.autograd.Function):
         return loss if ce_weight == 0.0 else loss + ctx.ce_slope * entropy
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
         """Return the gradient of the logits."""
         kept = ctx.saved_tensors
         of_a_hit, of_any = ctx.slopes * grads[0]
@@ -195,7 +222,7 @@ class _SoftIoU(torch.autograd.Function):
                 hit.sub_(of_entropy * counted)
             grad = torch.sub(of_any.view(1, -1, 1, 1), slope).mul_(p).scatter_add_(1, ids, hit)
             pieces.append(_shrink_gradient(grad, ctx.coarse_hw))
-        return torch.cat(pieces), None, None, None
+        return torch.cat(pieces), None, None, None, None
 
 
 def _chunks(maps: Tensor, labels: Tensor) -> Iterator[slice]:
@@ -214,6 +241,14 @@ def _sum_by_class(values: Tensor, ids: Tensor, num_classes: int) -> Tensor:
     bins = ids.view(rows, -1) + first_bin.unsqueeze(1)
     sums = values.new_zeros(rows * num_classes)
     return sums.scatter_add_(0, bins.flatten(), values.flatten()).view(rows, -1).sum(dim=0)
+
+
+def _add_up(pool: Pool, *sums: Tensor) -> list[Tensor]:
+    """Return sums over all processes, exchanged at once, in their own shapes and types."""
+    # float64: the pixels of many frames are more than a float32 counts.
+    pooled = pool(torch.cat([part.double().flatten() for part in sums]))
+    pieces = torch.split(pooled, [part.numel() for part in sums])
+    return [piece.view_as(part).to(part.dtype) for piece, part in zip(pieces, sums, strict=True)]
 
 
 def _shrink_gradient(grad: Tensor, size_hw: torch.Size) -> Tensor:

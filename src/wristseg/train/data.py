@@ -92,7 +92,7 @@ def load_training_data(
 
     Raises:
         UsageError: ``--num-classes`` is not the data set's number, or there are more processes
-            than validation frames.
+            than training or validation frames.
         DataError: Labels or images are bad, the split is no basis for a training, or the data set
             to mix in or the observation does not fit.
     """
@@ -113,11 +113,12 @@ def load_training_data(
     else:
         split = read_split(split_file, dataset.frames)
     check_sides(dataset, split)
-    if len(split.val) < world_size:
-        raise UsageError(
-            f"--devices, --num-nodes: {world_size} processes and {len(split.val)} validation "
-            "frames; expected at least one frame each: use fewer, or a larger --val-fraction"
-        )
+    for side, count in (("training", len(split.train)), ("validation", len(split.val))):
+        if count < world_size:
+            raise UsageError(
+                f"--devices, --num-nodes: {world_size} processes and {count} {side} frames; "
+                "expected at least one frame each: use fewer processes"
+            )
     contract = PreprocessContract(config.size_hw, config.crop)
     observation = _observation(config, dataset)
     recipe = recipe_for(config.augment, config.size_hw)

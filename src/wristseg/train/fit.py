@@ -33,6 +33,7 @@ from wristseg.train.memory import (
 from wristseg.train.module import EfficientViTSegModule
 from wristseg.train.optimizer import OptimizerPlan
 from wristseg.train.outputs import draw_first_batch, finish_run
+from wristseg.train.processes import ends_together
 from wristseg.train.record import build_record
 from wristseg.train.resume import parts_of_run, resume_point, resumed_source
 from wristseg.train.run_folder import archive_earlier_run, hold_run_folder, write_config
@@ -59,7 +60,8 @@ def train(
         UsageError: Options that cannot work, or the folder is in use.
         DataError: The data set breaks a rule; nothing was written.
         CheckpointError: Start weights or the run to resume cannot be read.
-        TrainingError: The loss or a weight is not finite, or memory is too small for one frame.
+        TrainingError: A loss or weight is not finite, memory is too small for a single frame, or
+            another process has ended.
     """
     started = time.monotonic()
     keep_freed_memory()
@@ -85,18 +87,23 @@ def train(
             if resumed is None and is_main():
                 archived = _start_folder(config, data, console)
             module.record = _record(config, data, source)
-            trainer = _fit_in_memory(
-                trainer, module, config, data, resumed=resumed, console=console
-            )
-            if is_main():
-                finish_run(config.output_dir, data, device=trainer.strategy.root_device)
-            trainer.strategy.barrier()
-            return summarize(
-                config.output_dir,
-                epochs=trainer.current_epoch,
-                archived=archived,
-                seconds=time.monotonic() - started,
-            )
+            with ends_together(trainer):
+                trainer = _fit_in_memory(
+                    trainer, module, config, data, resumed=resumed, console=console
+                )
+                summary = None
+                if is_main():
+                    finish_run(config.output_dir, data, device=trainer.strategy.root_device)
+                    summary = summarize(
+                        config.output_dir,
+                        epochs=trainer.current_epoch,
+                        archived=archived,
+                        seconds=time.monotonic() - started,
+                    )
+                # Other machines may not see the run folder.
+                summary = trainer.strategy.broadcast(summary)
+            assert summary is not None
+            return summary
 
 
 def _make_module(

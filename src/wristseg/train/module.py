@@ -23,6 +23,7 @@ from wristseg.metrics import class_iou, confusion_matrix, mean_iou
 from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.train.optimizer import ETA_MIN, OptimizerPlan
+from wristseg.train.processes import BatchSums, average_statistics, most_steps, process_count
 
 __all__ = ["ETA_MIN", "EfficientViTSegModule"]
 
@@ -81,6 +82,8 @@ class EfficientViTSegModule(pl.LightningModule):
         #: Pixel counts of the last validation, (C, C) int64, rows are true classes.
         self.confusion: NDArray[np.int64] = np.zeros((num_classes, num_classes), np.int64)
         self._val_loss_sum, self._val_frames = 0.0, 0
+        self._val_steps, self._most_val_steps = 0, 0
+        self._sums = BatchSums()
         self._coarse_logits: Callable[[Tensor], Tensor] = self.network.coarse_logits
 
     def compile_network(self) -> None:
@@ -95,12 +98,15 @@ class EfficientViTSegModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch.
 
+        Several processes share a batch, and its loss: no mean of theirs, since a ratio of sums over
+        the batch is not the mean of the parts' ratios.
+
         Raises:
             TrainingError: The loss is not finite.
         """
         images, masks = batch
         # The loss enlarges the logits itself, frame by frame, and differentiates by a formula.
-        loss = self.loss(self._coarse_logits(images), masks)
+        loss = self._loss_of(self._coarse_logits(images), masks)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"epoch {self.current_epoch}, step {batch_idx}: the loss is {loss.item()}; "
@@ -108,19 +114,25 @@ class EfficientViTSegModule(pl.LightningModule):
             )
         size = len(masks)
         self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=size, sync_dist=True)
-        return loss
+        # Each process has the gradient by its own frames; DDP takes their mean, where it is a sum.
+        return loss * process_count()
 
     def on_validation_epoch_start(self) -> None:
         """Start a new confusion matrix and a new mean of the loss."""
         self.confusion = np.zeros_like(self.confusion)
         self._val_loss_sum, self._val_frames = 0.0, 0
+        self._val_steps, self._most_val_steps = 0, 0
+        if process_count() > 1:
+            self._most_val_steps = most_steps(int(self.trainer.num_val_batches[0]), self.device)
+            average_statistics(self.network)
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
         """Add one batch to the confusion matrix and the loss of the validation set."""
         images, masks = batch
         coarse = self._coarse_logits(images)
-        self._val_loss_sum += float(self.loss(coarse, masks)) * len(masks)
+        self._val_loss_sum += float(self._loss_of(coarse, masks)) * len(masks)
         self._val_frames += len(masks)
+        self._val_steps += 1
         # argmax gives the same ids, in 10 times the time where the channels are not last.
         predicted = enlarge_logits(coarse, masks.shape[1:]).max(dim=1).indices.to(torch.uint8)
         self.confusion += confusion_matrix(
@@ -132,7 +144,8 @@ class EfficientViTSegModule(pl.LightningModule):
 
         Processes may hold different numbers of frames, so sums are exchanged, not means.
         """
-        if self.trainer.world_size > 1:
+        if process_count() > 1:
+            self._sums.take_part(self._most_val_steps - self._val_steps)
             self.confusion = self._sum_over_processes(self.confusion)
             loss = np.array([self._val_loss_sum, self._val_frames])
             self._val_loss_sum, self._val_frames = self._sum_over_processes(loss)
@@ -183,6 +196,10 @@ class EfficientViTSegModule(pl.LightningModule):
             _PREFIX + name.replace(_COMPILED, "").removeprefix(_PREFIX): value
             for name, value in checkpoint["state_dict"].items()
         }
+
+    def _loss_of(self, logits: Tensor, masks: Tensor) -> Tensor:
+        pool = self._sums if process_count() > 1 else None
+        return self.loss(logits, masks, pool=pool)
 
     def _sum_over_processes(self, values: NDArray[Any]) -> NDArray[Any]:
         # MPS knows no float64, but there is one process then.

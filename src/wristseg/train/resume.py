@@ -26,6 +26,7 @@ _FREE_ON_RESUME = frozenset(
         *("dataset_path", "images", "annotations", "selections", "excluded", "masks_dir"),
         *("mix", "output_dir", "resume", "pretrained", "num_classes", "patience", "num_workers"),
         *("accelerator", "devices", "num_nodes", "strategy", "precision"),
+        "process_timeout_s",
         *("cache_gib", "compile"),
     }
 )

@@ -25,7 +25,9 @@ from wristseg.errors import UsageError
 from wristseg.train.checkpoints import AtomicCheckpointIO, RunCheckpoints
 from wristseg.train.history import History
 from wristseg.train.optimizer import weight_average
+from wristseg.train.processes import SameInputs, make_strategy, process_layout
 from wristseg.train.progress import TrainingProgress
+from wristseg.train.sync_norm import SharedStatistics
 
 __all__ = ["is_main", "make_trainer", "quiet_libraries"]
 
@@ -46,17 +48,19 @@ def make_trainer(config: TrainConfig, console: Console, *, parts: int = 1) -> pl
     folder = config.output_dir
     checkpoints = RunCheckpoints(folder)
     averages = [] if config.ema is None else [weight_average(config.ema)]
+    devices, num_nodes = process_layout(config)
+    shared = [SharedStatistics(on_gpus=uses_cuda)] if config.sync_bn else []
     try:
         return pl.Trainer(
             accelerator=config.accelerator,
-            devices=config.devices,
-            num_nodes=config.num_nodes,
-            strategy=config.strategy,
+            devices=devices,
+            num_nodes=num_nodes,
+            strategy=make_strategy(config, devices, num_nodes),
             precision=automatic if config.precision == "auto" else config.precision,
-            sync_batchnorm=uses_cuda,
             max_epochs=config.epochs,
             accumulate_grad_batches=parts,
             callbacks=[
+                SameInputs(),
                 *averages,
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
                 History(folder / "results.csv"),
@@ -64,7 +68,7 @@ def make_trainer(config: TrainConfig, console: Console, *, parts: int = 1) -> pl
                 checkpoints,
             ],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(), *shared],
             default_root_dir=folder,
             log_every_n_steps=1,
             num_sanity_val_steps=0,
