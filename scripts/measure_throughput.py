@@ -111,7 +111,7 @@ def _training_step(height: int, width: int, batch: int) -> Callable[[], None]:
     def step() -> None:
         loss = module.loss(network.coarse_logits(images), masks)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step

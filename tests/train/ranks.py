@@ -18,7 +18,7 @@ def start_ranks(count: int, *options: object) -> list[subprocess.Popen]:
 
 def start(count: int, module: str, *options: object) -> list[subprocess.Popen]:
     """Start a module in ``count`` processes that can find each other."""
-    command = [sys.executable, "-W", "error::FutureWarning", "-m", module, *map(str, options)]
+    command = [sys.executable, "-m", module, *map(str, options)]
     if count == 1:
         return [_start(command, {})]
     shared = {

@@ -104,7 +104,7 @@ def _shared_moments(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     variance, mean = torch.var_mean(maps, dim=(0, 2, 3), correction=0)
     mean, variance = mean.double(), variance.double()  # a difference of squares follows
     own = torch.cat([mean, variance + mean.square(), mean.new_ones(1)]) * pixels
-    pooled: Tensor = _AddUp.apply(own)  # type: ignore[no-untyped-call]
+    pooled: Tensor = _AddUp.apply(own)
     means, squares = (pooled[:-1] / pooled[-1]).chunk(2)
     spread = functional.relu(squares - means.square())
     return means.to(maps.dtype), spread.to(maps.dtype), pooled[-1].detach()
