@@ -91,19 +91,31 @@ def train(
                 trainer = _fit_in_memory(
                     trainer, module, config, data, resumed=resumed, console=console
                 )
-                summary = None
-                if is_main():
-                    finish_run(config.output_dir, data, device=trainer.strategy.root_device)
-                    summary = summarize(
-                        config.output_dir,
-                        epochs=trainer.current_epoch,
-                        archived=archived,
-                        seconds=time.monotonic() - started,
-                    )
-                # Other machines may not see the run folder.
-                summary = trainer.strategy.broadcast(summary)
-            assert summary is not None
-            return summary
+                return _finished(trainer, config, data, archived=archived, started=started)
+
+
+def _finished(
+    trainer: pl.Trainer,
+    config: TrainConfig,
+    data: TrainingData,
+    *,
+    archived: Path | None,
+    started: float,
+) -> TrainSummary:
+    """Write the run's results in the first process, and return their summary in each."""
+    summary = None
+    if is_main():
+        finish_run(config.output_dir, data, device=trainer.strategy.root_device)
+        summary = summarize(
+            config.output_dir,
+            epochs=trainer.current_epoch,
+            archived=archived,
+            seconds=time.monotonic() - started,
+        )
+    # Other machines may not see the run folder.
+    summary = trainer.strategy.broadcast(summary)
+    assert summary is not None
+    return summary
 
 
 def _make_module(
