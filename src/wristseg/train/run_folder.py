@@ -12,7 +12,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,13 +76,17 @@ def hold_run_folder(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def archive_earlier_run(folder: Path) -> Path | None:
+def archive_earlier_run(folder: Path, names: Sequence[str] = RUN_FILES) -> Path | None:
     """Move the files of an earlier run into ``archive/<its start>/``.
+
+    Args:
+        folder: The run folder.
+        names: What an earlier run may have left in it.
 
     Returns:
         The folder they were moved to, or None where there was no earlier run.
     """
-    left = [folder / name for name in RUN_FILES if (folder / name).exists()]
+    left = [folder / name for name in names if (folder / name).exists()]
     if not left:
         return None
     # config.yaml is the first file of a run, and written once.
