@@ -20,10 +20,13 @@ from wristseg.data.check import check_dataset
 from wristseg.data.labels import load_labels
 from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
+from wristseg.review import app
 from wristseg.review.cache import FileCache
 from wristseg.review.looked import LookedAt
 from wristseg.review.model import Model
 from wristseg.review.server import open_review, serve_review
+
+NEWS = "/api/news?version=1&found=0"
 
 
 def ids(answer, size_hw=(48, 64)):
@@ -86,10 +89,9 @@ def test_scan_finds_damage_orders_and_disagreement(tmp_path, cache):
 
 
 def found_by_scan(client, *, step="done"):
-    news = "/api/news?version=1&found=0"
-    wait_until(lambda: client.get(news).json["scan"]["step"] == step)
+    wait_until(lambda: client.get(NEWS).json["scan"]["step"] == step)
     names = [frame["name"] for frame in client.get("/api/state").json["frames"]]
-    return {names[f["frame"]]: f for f in client.get(news).json["findings"]}
+    return {names[f["frame"]]: f for f in client.get(NEWS).json["findings"]}
 
 
 def test_frames_are_read_while_the_model_is_made_ready_and_compared_afterwards(coco_dataset, cache):
@@ -107,6 +109,15 @@ def test_frames_are_read_while_the_model_is_made_ready_and_compared_afterwards(c
     assert all(found["fits"] == {} for found in before.values())
     assert all(found["fits"] for found in after.values())
     assert [f["hints"] for f in before.values()] == [f["hints"] for f in after.values()]
+
+
+def test_findings_that_do_not_fit_one_answer_come_with_the_next(coco_dataset, cache, monkeypatch):
+    monkeypatch.setattr(app, "_FINDINGS_PER_ANSWER", 4)
+    with serving(coco_dataset, cache, scan=True) as client:
+        wait_until(lambda: client.get(NEWS).json["scan"]["step"] == "done")
+        first, second = (client.get(f"/api/news?version=1&found={n}").json for n in (0, 4))
+    assert ([len(news["findings"]) for news in (first, second)], first["more"]) == ([4, 2], True)
+    assert second["more"] is False
 
 
 def test_scan_says_which_tag_the_outlines_speak_against(tmp_path, cache):

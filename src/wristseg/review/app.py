@@ -181,12 +181,13 @@ class _Answers:
         known, position = (_query_number(request, name) for name in ("version", "found"))
         marks = self._review.marks.marks()
         scan = self._review.scan.state  # before its findings, which may be more by then
-        found = self._review.scan.found_since(position)[:_FINDINGS_PER_ANSWER]
+        found = self._review.scan.found_since(position)
         redraw = self._review.redraw
         return JSONResponse(
             {
                 "marks": None if marks.version == known else _marks(marks),
-                "findings": [_finding(finding) for finding in found],
+                "findings": [_finding(finding) for finding in found[:_FINDINGS_PER_ANSWER]],
+                "more": len(found) > _FINDINGS_PER_ANSWER,
                 "scan": asdict(scan),
                 "model_ready": self._model_ready(),
                 "redraw": None if redraw is None else asdict(redraw.state),

@@ -324,10 +324,10 @@ class Page {
       const news = await getJson(`/api/news?version=${store.version}&found=${store.found}`);
       banner(null);
       store.takeFindings(news.findings);
-      store.takeScan(news.scan, news.model_ready);
+      if (!news.more) store.takeScan(news.scan, news.model_ready); // it is as far as the findings
       if (news.marks !== null) this.edits.takeMarks(news.marks);
       this.takeRedraw(news.redraw);
-      if (store.scan.step !== "done" || this.redrawing) wait = NEWS_SOON_MS;
+      if (news.more || store.scan.step !== "done" || this.redrawing) wait = NEWS_SOON_MS;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       banner(error.status === 0
