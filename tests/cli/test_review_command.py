@@ -75,7 +75,7 @@ def test_it_serves_on_the_loopback_alone_with_a_models_masks(coco_dataset, tmp_p
         client = review.client()
         assert client.get("/api/state").json["model"] == str(checkpoint)
         assert client.get("/api/frames/0/thumbnail").status == 200, "before the model is ready"
-        wait_until(lambda: client.get("/api/frames/0/model").status == 200, seconds=120)
+        wait_until(lambda: client.get("/api/frames/0/model").status == 200, seconds=250)
         listening = _listening(review.process.pid)
         assert listening == {f"127.0.0.1:{review.port}"}
         assert review.end(signal.SIGINT) == 130
@@ -83,8 +83,8 @@ def test_it_serves_on_the_loopback_alone_with_a_models_masks(coco_dataset, tmp_p
 
 
 def test_a_model_that_cannot_be_used_ends_it(coco_dataset, tmp_path, capsys):
-    checkpoint = tmp_path / "best.ckpt"
-    checkpoint.write_bytes(b"no checkpoint")
+    checkpoint = tmp_path / "best.onnx"
+    checkpoint.write_bytes(b"no model")
     arguments = ["review", str(coco_dataset), "--no-open", "--checkpoint", str(checkpoint)]
     assert main(arguments) == 3
     assert f"{checkpoint}: " in capsys.readouterr().err
