@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.datasets import make_coco_dataset
+from wristseg.cli.folds import train_command
+from wristseg.cli.options import parse_options
 from wristseg.cli.train import main
 from wristseg.configs import TrainConfig
 from wristseg.errors import UsageError
+from wristseg.recipes import recipe_options
 
 
 @pytest.fixture
@@ -34,10 +39,45 @@ def test_every_frame_is_judged_once_by_a_model_of_the_other_recordings(arguments
     for split in sides:
         recordings = [{stem.split("_")[0] for stem in split[side]} for side in ("train", "val")]
         assert recordings[0].isdisjoint(recordings[1])
+    assert [(fold["recordings"], fold["frames"]) for fold in metrics["folds"]] == [
+        (["demo0"], 4),
+        (["demo1"], 4),
+    ]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "trained without its recording" in " ".join(page.split())
     assert f"report: {folder / 'report.html'}" in capsys.readouterr().out
     assert not (tmp_path / "run" / "best.ckpt").exists()
+
+
+def test_the_next_command_trains_with_the_options_that_were_cross_validated(tmp_path):
+    config = TrainConfig(
+        tmp_path / "my data",
+        **recipe_options("robust", ema=0.9, mix=tmp_path / "mix"),
+        img_height=84,
+        batch_size=16,
+        compile=True,
+        folds=3,
+    )
+    words = shlex.split(train_command(config))
+    assert words[:2] == ["wristseg", "train"]
+    told = parse_options(
+        TrainConfig,
+        words[2:],
+        prog="wristseg train",
+        description="",
+        defaults=recipe_options("robust"),
+    )
+    assert told == dataclasses.replace(config, folds=None)
+
+
+def test_models_of_an_earlier_cross_validation_are_moved_aside(arguments, tmp_path):
+    left = tmp_path / "run" / "folds" / "fold_3"
+    left.mkdir(parents=True)
+    (left / "last.ckpt").write_bytes(b"of an earlier one")
+    assert main([*arguments, "--folds", "2"]) == 0
+    assert sorted(path.name for path in left.parent.glob("fold_*")) == ["fold_1", "fold_2"]
+    kept = list(left.parent.glob("archive/*/fold_3/last.ckpt"))
+    assert [path.read_bytes() for path in kept] == [b"of an earlier one"]
 
 
 def test_more_folds_than_recordings_end_with_2_before_anything_is_written(

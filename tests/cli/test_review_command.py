@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.review.process import review_process
+from tests.review.serving import wait_until
 from wristseg.benchmark.random_weights import write_random_checkpoint
 from wristseg.cli.main import main
 
@@ -73,11 +74,31 @@ def test_it_serves_on_the_loopback_alone_with_a_models_masks(coco_dataset, tmp_p
     with review_process(coco_dataset, tmp_path / "cache", "--checkpoint", checkpoint) as review:
         client = review.client()
         assert client.get("/api/state").json["model"] == str(checkpoint)
-        assert client.get("/api/frames/0/model").status == 200
+        assert client.get("/api/frames/0/thumbnail").status == 200, "before the model is ready"
+        wait_until(lambda: client.get("/api/frames/0/model").status == 200, seconds=250)
         listening = _listening(review.process.pid)
         assert listening == {f"127.0.0.1:{review.port}"}
         assert review.end(signal.SIGINT) == 130
         assert "interrupted" in review.said
+
+
+def test_a_model_that_cannot_be_used_ends_it(coco_dataset, tmp_path, capsys):
+    checkpoint = tmp_path / "best.onnx"
+    checkpoint.write_bytes(b"no model")
+    arguments = ["review", str(coco_dataset), "--no-open", "--checkpoint", str(checkpoint)]
+    assert main(arguments) == 3
+    assert f"{checkpoint}: " in capsys.readouterr().err
+
+
+def test_interrupted_before_the_model_is_ready_it_leaves_no_process_behind(coco_dataset, tmp_path):
+    checkpoint = tmp_path / "best.ckpt"
+    write_random_checkpoint(checkpoint, (84, 84))
+    with review_process(coco_dataset, tmp_path / "cache", "--checkpoint", checkpoint) as review:
+        tasks = Path(f"/proc/{review.process.pid}/task")
+        wait_until(lambda: any((task / "children").read_text() for task in tasks.iterdir()))
+        children = " ".join((task / "children").read_text() for task in tasks.iterdir()).split()
+        assert review.end(signal.SIGINT) == 130
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
 
 
 def test_the_printed_address_opens_the_page(coco_dataset, tmp_path):

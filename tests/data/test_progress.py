@@ -32,6 +32,16 @@ def test_long_work_shows_a_bar_on_stderr(
     assert "doubling" in said.err
 
 
+def test_a_log_gets_no_bar_and_no_empty_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_QUIET_S", -1.0)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    for_each(double, range(50), doing="doubling")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
 def test_error_stops_the_rest() -> None:
     begun: list[int] = []
     lock = threading.Lock()

@@ -12,6 +12,7 @@ from wristseg.data.labels import load_labels
 from wristseg.errors import DataError, UsageError
 from wristseg.evaluate.config import ValConfig
 from wristseg.evaluate.sides import choose_frames, load_labelled
+from wristseg.packed_file import model_path
 
 from .test_frames import scripted_segmenter
 
@@ -53,6 +54,11 @@ def test_frames_of_the_training_are_named_as_such(labels, stems):
 
 def test_model_without_a_split_says_that_nothing_is_proved(labels):
     assert "prove nothing" in choose_frames(labels, info_of()).said
+
+
+def test_weights_that_ship_in_the_package_say_what_they_were_trained_on(labels):
+    said = choose_frames(labels, info_of(path=model_path("sim-84"))).said
+    assert "6 frames. The weights that ship in the package were trained on frames of" in said
 
 
 def test_part_of_the_validation_frames_is_refused(labels, stems):

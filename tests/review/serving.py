@@ -15,7 +15,7 @@ import numpy as np
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.configs import ReviewConfig
 from wristseg.review.guard import Access
-from wristseg.review.model import Model
+from wristseg.review.model import AwaitedModel, Model
 from wristseg.review.server import make_server, open_review
 
 
@@ -89,7 +89,9 @@ class Client:
 
 @contextlib.contextmanager
 def serving(dataset, cache, *, model=None, scan=False):
-    """Yield a client of a server on this data set."""
+    """Yield a client of a server on this data set; ``model`` is ready, or still to be awaited."""
+    if isinstance(model, Model):
+        model = awaited(model)
     config = ReviewConfig(dataset, no_open=True)
     with (
         open_review(config, model, cache=cache) as review,
@@ -101,10 +103,14 @@ def serving(dataset, cache, *, model=None, scan=False):
         thread.start()
         try:
             wait_until(lambda: server.started)
+            if model is not None:
+                model.start(review.table.classes, server.stop_soon)
             if scan:
                 review.scan.start()
             yield Client(access.port, access)
         finally:
+            if model is not None:
+                model.stop()
             server.should_exit = True
             thread.join(10)
             assert not thread.is_alive()
@@ -124,6 +130,18 @@ def marks_on_disk(dataset):
         path = dataset / name
         found.append(json.loads(path.read_text())["marks"] if path.exists() else {})
     return tuple(found)
+
+
+def awaited(model, until=None):
+    """A model that is there at once, or when the event ``until`` is set."""
+
+    def load(stopped):
+        while until is not None and not until.wait(0.01):
+            if stopped.is_set():
+                return None
+        return model
+
+    return AwaitedModel(model.name, load)
 
 
 def plain_model(class_id=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.datasets import make_coco_dataset
 from tests.review.browser import Page, chromium
 from tests.review.process import review_process
-from tests.review.serving import marks_on_disk, plain_model, serving, wait_until
+from tests.review.serving import awaited, marks_on_disk, plain_model, serving, wait_until
 from wristseg.benchmark.review_page import STEP_FRAMES
 
 pytestmark = [pytest.mark.browser]
@@ -105,6 +106,23 @@ def test_every_view_shows_what_it_says(opened):
     assert opened.page.locator(".pane").count() == 4
     opened.press("t")
     assert opened.page.locator(".pane").count() == 1
+
+
+def test_the_page_is_there_before_the_model_and_shows_its_masks_once_it_is(
+    context, coco_dataset, cache
+):
+    until = threading.Event()
+    model = awaited(plain_model(2), until)
+    with serving(coco_dataset, cache, model=model, scan=True) as client:
+        page = Page(context, url_of(client))
+        page.wait("#scan:text-is('making plain.ckpt ready')")
+        page.press("Enter", "3")
+        page.wait(".pane .title:text-is('model: being made ready')")
+        until.set()
+        page.wait(".pane .title:text-is('model')")
+        page.wait("#facts :text('model and label agree')")
+        page.page.wait_for_function("document.getElementById('scan').textContent === ''")
+        assert page.errors == []
 
 
 def test_opacity_and_classes_change_the_overlay(opened):

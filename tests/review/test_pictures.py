@@ -6,23 +6,27 @@ import gzip
 import io
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.datasets import coco_file, edit_coco, make_coco_dataset
-from tests.review.serving import marks_on_disk, plain_model, serving, wait_until
+from tests.review.serving import awaited, marks_on_disk, plain_model, serving, wait_until
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
 from wristseg.configs import CheckConfig, DatasetPaths, MasksConfig, ReviewConfig
 from wristseg.data.check import check_dataset
 from wristseg.data.labels import load_labels
 from wristseg.data.masks import generate_masks
 from wristseg.errors import DataError, UsageError
+from wristseg.review import app
 from wristseg.review.cache import FileCache
 from wristseg.review.looked import LookedAt
 from wristseg.review.model import Model
-from wristseg.review.server import open_review
+from wristseg.review.server import open_review, serve_review
+
+NEWS = "/api/news?version=1&found=0"
 
 
 def ids(answer, size_hw=(48, 64)):
@@ -70,9 +74,7 @@ def test_scan_finds_damage_orders_and_disagreement(tmp_path, cache):
     images[3].unlink()
     with serving(dataset, cache, model=plain_model(2), scan=True) as client:
         names = [frame["name"] for frame in client.get("/api/state").json["frames"]]
-        news = f"/api/news?version=1&found={0}"
-        wait_until(lambda: len(client.get(news).json["findings"]) == 4)
-        found = {names[f["frame"]]: f for f in client.get(news).json["findings"]}
+        found = found_by_scan(client)
         model = client.get(f"/api/frames/{names.index(images[2].name)}/model")
         assert set(np.unique(ids(model))) == {2}
     assert "damaged" in found[images[0].name]["fault"]
@@ -86,11 +88,36 @@ def test_scan_finds_damage_orders_and_disagreement(tmp_path, cache):
     assert found[images[0].name]["fits"] == {}
 
 
-def found_by_scan(client, *, frames):
-    news = "/api/news?version=1&found=0"
-    wait_until(lambda: len(client.get(news).json["findings"]) == frames)
+def found_by_scan(client, *, step="done"):
+    wait_until(lambda: client.get(NEWS).json["scan"]["step"] == step)
     names = [frame["name"] for frame in client.get("/api/state").json["frames"]]
-    return {names[f["frame"]]: f for f in client.get(news).json["findings"]}
+    return {names[f["frame"]]: f for f in client.get(NEWS).json["findings"]}
+
+
+def test_frames_are_read_while_the_model_is_made_ready_and_compared_afterwards(coco_dataset, cache):
+    until = threading.Event()
+    with serving(coco_dataset, cache, model=awaited(plain_model(2), until), scan=True) as client:
+        before = found_by_scan(client, step="waiting")
+        assert client.get("/api/state").json["model"] == "plain.ckpt"
+        early = client.get("/api/frames/0/model")
+        assert (early.status, early.json["error"]) == (503, "plain.ckpt is being made ready")
+        until.set()
+        after = found_by_scan(client)
+        assert client.get("/api/frames/0/model").status == 200
+    assert before.keys() == after.keys()
+    assert len(after) == 6
+    assert all(found["fits"] == {} for found in before.values())
+    assert all(found["fits"] for found in after.values())
+    assert [f["hints"] for f in before.values()] == [f["hints"] for f in after.values()]
+
+
+def test_findings_that_do_not_fit_one_answer_come_with_the_next(coco_dataset, cache, monkeypatch):
+    monkeypatch.setattr(app, "_FINDINGS_PER_ANSWER", 4)
+    with serving(coco_dataset, cache, scan=True) as client:
+        wait_until(lambda: client.get(NEWS).json["scan"]["step"] == "done")
+        first, second = (client.get(f"/api/news?version=1&found={n}").json for n in (0, 4))
+    assert ([len(news["findings"]) for news in (first, second)], first["more"]) == ([4, 2], True)
+    assert second["more"] is False
 
 
 def test_scan_says_which_tag_the_outlines_speak_against(tmp_path, cache):
@@ -103,7 +130,7 @@ def test_scan_says_which_tag_the_outlines_speak_against(tmp_path, cache):
 
     edit_coco(dataset, without_fingers)
     with serving(dataset, cache, scan=True) as client:
-        found = found_by_scan(client, frames=3)
+        found = found_by_scan(client)
     held = found["demo0_frame_0000.jpg"]["hints"]
     assert held.keys() == {"default"}
     assert held["default"]["severity"] == "warning"
@@ -118,7 +145,7 @@ def test_page_and_check_say_the_same_of_tags(coco_dataset, cache, tmp_path):
     report = check_dataset(CheckConfig(coco_dataset, output=tmp_path / "page.html"))
     said = {finding.text for finding in report.findings if finding.topic == "tags"}
     with serving(coco_dataset, cache, scan=True) as client:
-        found = found_by_scan(client, frames=6)
+        found = found_by_scan(client)
     tags = {f.image_path.name: f.tag for f in load_labels(DatasetPaths(coco_dataset)).frames}
     hints = [finding["hints"].get(tags[name]) for name, finding in found.items()]
     assert {hint["text"] for hint in hints if hint is not None} == said
@@ -133,10 +160,9 @@ def test_a_model_of_other_classes_is_refused(coco_dataset, cache):
         for tag, order in table["draw_orders"].items()
     }
     other = Model("m.ckpt", "x", ClassTable.from_dict(table), lambda frame: frame[..., 0])
-    config = ReviewConfig(coco_dataset)
-    said = r"m\.ckpt predicts .*mug.*the data set has .*cube"
-    with pytest.raises(UsageError, match=said), open_review(config, other, cache=cache):
-        pass
+    config = ReviewConfig(coco_dataset, no_open=True)
+    with pytest.raises(UsageError, match=r"m\.ckpt predicts .*mug.*the data set has .*cube"):
+        serve_review(config, awaited(other), cache=cache)
 
 
 def test_problems_of_labels_stand_at_their_frame_and_the_rest_at_the_data_set(tmp_path, cache):

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +17,18 @@ from wristseg.cli.command import needs_extra
 from wristseg.cli.val import print_measured
 from wristseg.configs import TrainConfig
 from wristseg.errors import UsageError
+from wristseg.recipes import recipe_options
 
 if TYPE_CHECKING:
     from wristseg.data.labels import LabelledDataset
     from wristseg.data.split import Split
+    from wristseg.evaluate.folds import FoldResult
     from wristseg.evaluate.frames import Evaluation
     from wristseg.evaluate.measure import Measured
+    from wristseg.evaluate.report import Table
     from wristseg.predict import Segmenter
 
-__all__ = ["cross_validate", "fold_config", "train_fold"]
+__all__ = ["cross_validate", "fold_config", "train_command", "train_fold"]
 
 
 def cross_validate(config: TrainConfig, count: int) -> int:
@@ -32,11 +38,12 @@ def cross_validate(config: TrainConfig, count: int) -> int:
     ``best.ckpt`` would choose by the frames that are to judge it.
 
     Raises:
-        UsageError: There are fewer recordings than folds, or several devices were asked for.
+        UsageError: There are fewer recordings than folds, several devices were asked for, or
+            another cross-validation writes there.
         DataError: The data set breaks a rule, or a fold leaves a class without training frames.
     """
     from wristseg.data.labels import load_labels
-    from wristseg.evaluate.folds import make_folds, pool_folds
+    from wristseg.evaluate.folds import fold_results, make_folds, pool_folds
 
     started_by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     if started_by_torchrun or config.num_nodes > 1 or config.devices not in {"auto", "1"}:
@@ -44,29 +51,38 @@ def cross_validate(config: TrainConfig, count: int) -> int:
             "--folds: trains on one device; leave out torchrun, --devices, --num-nodes"
         )
     with needs_extra("train"):
-        from wristseg.train.run_folder import archive_earlier_run
+        from wristseg.train.run_folder import archive_earlier_run, hold_run_folder
 
     labels = load_labels(config.dataset(), masks_dir=config.masks_dir)
     folds = make_folds(labels.frames, count)
     folder = config.output_dir / "folds"
-    archive_earlier_run(folder)
-    trained = [
-        _train_fold(config, split, folder / f"fold_{number}", labels)
-        for number, split in enumerate(folds, start=1)
-    ]
-    measured = pool_folds([evaluation for _, evaluation in trained], seed=config.seed)
-    models = {
-        stem: segmenter
-        for split, (segmenter, _) in zip(folds, trained, strict=True)
-        for stem in split.val
-    }
-    _write(config, folder, measured, labels, models)
-    print_measured(measured)
-    for split, (_, evaluation) in zip(folds, trained, strict=True):
-        print(f"fold of {len(split.val)} frames: val/iou {evaluation.mean_iou:.3f}")
+    with hold_run_folder(folder):
+        models = [path.name for path in folder.glob("fold_*")]
+        archive_earlier_run(folder, (*models, "metrics.json", "report.html"))
+        trained = []
+        for number, split in enumerate(folds, start=1):
+            print(f"fold {number} of {count}", file=sys.stderr)
+            trained.append(_train_fold(config, split, folder / f"fold_{number}", labels))
+        evaluations = [evaluation for _, evaluation in trained]
+        measured = pool_folds(evaluations, seed=config.seed)
+        results = fold_results(evaluations)
+        model_of = {
+            stem: segmenter
+            for split, (segmenter, _) in zip(folds, trained, strict=True)
+            for stem in split.val
+        }
+        _write(config, measured, results, labels=labels, model_of=model_of)
+    _print(measured, results)
     print(f"report: {folder / 'report.html'}")
     print(f"metrics: {folder / 'metrics.json'}")
     return 0
+
+
+def _print(measured: Measured, results: Sequence[FoldResult]) -> None:
+    print_measured(measured)
+    for number, result in enumerate(results, start=1):
+        held_out = f"{', '.join(result.recordings)}, {result.frames} frames"
+        print(f"fold {number}, judged on {held_out}: val/iou {result.val_iou:.3f}")
 
 
 def fold_config(config: TrainConfig, folder: Path) -> TrainConfig:
@@ -119,34 +135,38 @@ def _train_fold(
 
 def _write(
     config: TrainConfig,
-    folder: Path,
     measured: Measured,
+    results: Sequence[FoldResult],
+    *,
     labels: LabelledDataset,
-    models: dict[str, Segmenter],
+    model_of: dict[str, Segmenter],
 ) -> None:
     from wristseg.artifacts import write_json
     from wristseg.evaluate.frames import segment_labelled
     from wristseg.evaluate.galleries import frame_galleries
     from wristseg.evaluate.report import ReportText, origin_rows, write_report
     from wristseg.evaluate.validate import confusion_plot
+    from wristseg.model_info import json_values
     from wristseg.train.record import plain_config
 
     text = ReportText(
         title=f"Cross-validation on {config.dataset_path.resolve().name}",
         lead=f"{config.folds} folds by recording, network input "
-        f"{config.img_height}x{config.img_width} (h x w), {config.epochs} epochs each.",
+        f"{config.img_height}x{config.img_width} (h x w), recipe {config.recipe}, epochs of each: "
+        f"{config.epochs}.",
         tiles=(("folds", str(config.folds)),),
         next_steps=(
             (
                 "Train the model to use, on all recordings:",
-                f"wristseg train --dataset-path {config.dataset_path}",
+                train_command(config),
             ),
         ),
     )
+    folder = config.output_dir / "folds"
     galleries = frame_galleries(
-        lambda frame: segment_labelled(models[frame.stem], labels, frame), measured.evaluation
+        lambda frame: segment_labelled(model_of[frame.stem], labels, frame), measured.evaluation
     )
-    origin = origin_rows(next(iter(models.values())).info)
+    origin = origin_rows(next(iter(model_of.values())).info)
     write_report(
         folder / "report.html",
         measured,
@@ -154,6 +174,53 @@ def _write(
         plots=[confusion_plot(measured)],
         galleries=galleries,
         origin=origin,
+        tables=[_fold_table(results, measured)],
     )
-    record = {"config": plain_config(config), "dataset_sha256": labels.sha256}
+    record = {
+        "config": plain_config(config),
+        "dataset_sha256": labels.sha256,
+        "folds": json_values([vars(result) for result in results]),
+    }
     write_json(folder / "metrics.json", {**record, **measured.record()})
+
+
+def _fold_table(results: Sequence[FoldResult], measured: Measured) -> Table:
+    from wristseg.evaluate.report import Table
+
+    name = "object" if measured.object is None else measured.object.name
+    unlabeled = measured.evaluation.classes.names[0]
+    return Table(
+        "Folds",
+        "Each model, on the recordings that it was not trained on. Where one of them is far below "
+        "the others, its recordings show something that the others do not.",
+        ("fold", "recordings", "frames", "val/iou", f"without {unlabeled}", f"{name} found"),
+        tuple(
+            (
+                str(number),
+                ", ".join(result.recordings),
+                str(result.frames),
+                f"{result.val_iou:.3f}",
+                f"{result.val_iou_named:.3f}",
+                f"{result.found} of {result.labelled}",
+            )
+            for number, result in enumerate(results, start=1)
+        ),
+    )
+
+
+def train_command(config: TrainConfig) -> str:
+    """Return the command that trains one model by the options of all folds, on all recordings.
+
+    >>> from pathlib import Path
+    >>> train_command(TrainConfig(Path("data/mugs"), img_height=84, img_width=84, folds=5))
+    'wristseg train --dataset-path data/mugs --img-height 84 --img-width 84'
+    """
+    usual = dataclasses.asdict(
+        TrainConfig(config.dataset_path, **{**recipe_options(config.recipe), "mix": config.mix})
+    )
+    usual |= {"dataset_path": None, "recipe": "seed", "mix": None, "folds": config.folds}
+    words = ["wristseg", "train"]
+    for name, value in dataclasses.asdict(config).items():
+        if value != usual[name]:
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)

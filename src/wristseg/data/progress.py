@@ -78,7 +78,9 @@ def _with_bar(rest: Iterator[ItemT], *, done: int, total: int, doing: str) -> It
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    # In a log a bar that vanishes again would leave an empty line.
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(doing, total=total, completed=done)
         for item in rest:
             yield item

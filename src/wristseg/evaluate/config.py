@@ -31,7 +31,7 @@ class ValConfig:
     """Options of ``wristseg val``."""
 
     checkpoint: Annotated[Path, POSITIONAL]
-    """Model file: .ckpt, or .onnx or .xml of wristseg export."""
+    """Model file (.ckpt, .onnx, .xml), or sim, sim-84: the weights that ship in the package."""
     dataset_path: Path | None = None
     """Labelled data set to measure on; the one of the training where not given."""
     side: Side = "auto"
@@ -74,7 +74,7 @@ class CompareConfig:
     """Options of ``wristseg compare``."""
 
     run_a: Annotated[Path, POSITIONAL]
-    """Run folder or model file."""
+    """Run folder or model file, or sim, sim-84: the weights that ship in the package."""
     run_b: Annotated[Path, POSITIONAL]
     """Run folder or model file that is compared with it."""
     dataset_path: Path | None = None

@@ -9,15 +9,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from wristseg.data.labelled import LabelledFrame
 from wristseg.data.split import Split
 from wristseg.errors import UsageError
-from wristseg.evaluate.frames import Evaluation
+from wristseg.evaluate.frames import Evaluation, named_iou
 from wristseg.evaluate.measure import Measured, measured_of
 from wristseg.evaluate.sides import ChosenFrames
 
-__all__ = ["make_folds", "pool_folds"]
+__all__ = ["FoldResult", "fold_results", "make_folds", "pool_folds"]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one model came to on the recordings that it was not trained on.
+
+    Attributes:
+        recordings: Their names.
+        frames: Number of their frames.
+        val_iou: As ``val/iou``.
+        val_iou_named: As ``val/iou_named``.
+        labelled: Frames in which the object is labelled, large enough to be judged.
+        found: Of these, those in which it was found.
+    """
+
+    recordings: tuple[str, ...]
+    frames: int
+    val_iou: float
+    val_iou_named: float
+    labelled: int
+    found: int
 
 
 def make_folds(frames: Sequence[LabelledFrame], count: int) -> tuple[Split, ...]:
@@ -73,3 +95,20 @@ def pool_folds(evaluations: Sequence[Evaluation], *, seed: int = 0) -> Measured:
     )
     pooled = Evaluation(first.classes, first.object_id, results)
     return measured_of(pooled, ChosenFrames("folds", frames, said), seed=seed)
+
+
+def fold_results(evaluations: Sequence[Evaluation]) -> tuple[FoldResult, ...]:
+    """Return the figures of each fold, by which one sees which recordings are hard."""
+    return tuple(_result(evaluation) for evaluation in evaluations)
+
+
+def _result(evaluation: Evaluation) -> FoldResult:
+    objects = [result.object for result in evaluation.frames if result.object is not None]
+    return FoldResult(
+        recordings=tuple(sorted({result.frame.recording for result in evaluation.frames})),
+        frames=len(evaluation.frames),
+        val_iou=evaluation.mean_iou,
+        val_iou_named=named_iou(evaluation.confusion),
+        labelled=sum(found.labelled for found in objects),
+        found=sum(found.found for found in objects),
+    )

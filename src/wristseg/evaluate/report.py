@@ -170,13 +170,14 @@ def write_report(
 def origin_rows(info: ModelInfo) -> list[tuple[str, str]]:
     """Return what a page says about where a model is from."""
     height, width = info.preprocess.size_hw
-    return [
-        ("network input (h x w)", f"{height} x {width}"),
-        ("start weights", str(info.weights_source)),
-        ("data set, SHA-256", str(info.dataset_sha256)),
-        ("code", str(info.git_commit)),
+    said = (
+        ("start weights", info.weights_source),
+        ("data set, SHA-256", info.dataset_sha256),
+        ("code", info.git_commit),
         ("versions", ", ".join(f"{name} {number}" for name, number in info.versions.items())),
-    ]
+    )
+    rows = [("network input (h x w)", f"{height} x {width}")]
+    return rows + [(name, value or "the file does not say") for name, value in said]
 
 
 def _scores(measured: Measured) -> list[tuple[str, str]]:

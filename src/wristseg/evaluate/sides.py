@@ -16,6 +16,7 @@ from wristseg.data.split import Split, neighbours_in_train, read_split
 from wristseg.errors import DataError
 from wristseg.evaluate.config import DataOptions, Side
 from wristseg.model_info import ModelInfo
+from wristseg.packed_file import is_shipped
 
 __all__ = ["ChosenFrames", "choose_frames", "load_labelled"]
 
@@ -97,6 +98,12 @@ def _said(
     side: str,
 ) -> str:
     count = len(frames)
+    if is_shipped(info.path):
+        return (
+            f"Measured on {count} frames. The weights that ship in the package were trained on "
+            "frames of wristseg render alone; on frames of the presets and seeds that wristseg "
+            "info names the figures prove nothing."
+        )
     if not split.train and not split.val:
         return (
             f"Measured on {count} frames. The model's file does not say which frames it was "

@@ -99,7 +99,7 @@ def preannotate(config: PreannotateConfig) -> Preannotated:
         done.images.append(frame.source)
     done.problems = list(frames.problems)
     if not done.images:
-        raise DataError(", ".join(config.inputs), done.problems)
+        raise DataError("input", done.problems)
     with target.written() as folder:
         names = form.write_to(folder)
         _write_sheet(folder / "overview.jpg", done, segmenter)

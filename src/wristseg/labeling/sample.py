@@ -90,7 +90,7 @@ def sample_frames(
             done.frames.append(_entry(name, frame))
         done.problems = list(frames.problems)
         if not done.frames:
-            raise DataError(", ".join(config.inputs), done.problems)
+            raise DataError("input", done.problems)
         _write_besides(folder, done, config)
     return done
 

@@ -162,10 +162,12 @@ def _record(
 
 
 def _progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         *Progress.get_default_columns()[:-1],
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,  # in a log it would leave an empty line
     )

@@ -74,8 +74,8 @@ class Segmenter:
 
         Args:
             path: A ``.ckpt`` of ``wristseg train`` or of the plain Lightning script, an ``.onnx``
-                or ``.xml`` of ``wristseg export``, or ``sim``, ``sim-640``, ``sim-84``: the weights
-                that ship in the package, for the size of the network's input.
+                or ``.xml`` of ``wristseg export``, or ``sim``, ``sim-640``, ``sim-320``,
+                ``sim-84``: weights that ship in the package, by the size of the network's input.
             device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the first there is of
                 cuda, mps and cpu.
             runtime: ``onnxruntime``, ``openvino``, ``torch`` (a checkpoint on any device), or

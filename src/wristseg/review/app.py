@@ -31,6 +31,7 @@ from wristseg.review.frames import FrameTable
 from wristseg.review.guard import OPENING_PATH, Access, Guard
 from wristseg.review.looked import LookedAt
 from wristseg.review.marks import Marks, MarkStore, StaleVersionError
+from wristseg.review.model import AwaitedModel
 from wristseg.review.pictures import Pictures
 from wristseg.review.redraw import Redraw
 from wristseg.review.requests import changes, frame_numbers, read_object, version
@@ -58,7 +59,7 @@ class Review:
 
     Attributes:
         name: Name of the data set, as the page shows it.
-        model_name: Name of the model's file, or None.
+        model: The model, perhaps not ready yet; or None.
         table: Its frames.
         marks: Its marks.
         looked: What was looked at.
@@ -68,7 +69,7 @@ class Review:
     """
 
     name: str
-    model_name: str | None
+    model: AwaitedModel | None
     table: FrameTable
     marks: MarkStore
     looked: LookedAt
@@ -163,7 +164,8 @@ class _Answers:
         return JSONResponse(
             {
                 "dataset": self._review.name,
-                "model": self._review.model_name,
+                "model": None if self._review.model is None else self._review.model.name,
+                "model_ready": self._model_ready(),
                 "can_redraw": self._review.redraw is not None,
                 "classes": [{"name": name, "color_rgb": color} for name, color in classes],
                 "orders": {tag: list(o) for tag, o in table.classes.draw_orders.items()},
@@ -178,12 +180,16 @@ class _Answers:
         """Return what is new since the page asked last."""
         known, position = (_query_number(request, name) for name in ("version", "found"))
         marks = self._review.marks.marks()
-        found = self._review.scan.found_since(position)[:_FINDINGS_PER_ANSWER]
+        scan = self._review.scan.state  # before its findings, which may be more by then
+        found = self._review.scan.found_since(position)
         redraw = self._review.redraw
         return JSONResponse(
             {
                 "marks": None if marks.version == known else _marks(marks),
-                "findings": [_finding(finding) for finding in found],
+                "findings": [_finding(finding) for finding in found[:_FINDINGS_PER_ANSWER]],
+                "more": len(found) > _FINDINGS_PER_ANSWER,
+                "scan": asdict(scan),
+                "model_ready": self._model_ready(),
                 "redraw": None if redraw is None else asdict(redraw.state),
             }
         )
@@ -201,9 +207,12 @@ class _Answers:
 
     def model(self, request: Request) -> Response:
         """Return the model's class ids."""
-        if not self._review.pictures.has_model:
+        if self._review.model is None:
             raise HTTPException(404, "no model: start wristseg review with --checkpoint")
-        return _ids(self._review.pictures.model(self._number(request)))
+        number = self._number(request)
+        if not self._model_ready():
+            raise HTTPException(503, f"{self._review.model.name} is being made ready")
+        return _ids(self._review.pictures.prediction(number))
 
     def labels(self, request: Request) -> Response:
         """Return a label's class ids in one draw order."""
@@ -261,6 +270,9 @@ class _Answers:
             return {**_marks(marks), "frames": frames}
 
         return await _in_thread(answer)
+
+    def _model_ready(self) -> bool:
+        return self._review.model is not None and self._review.model.ready is not None
 
     def _number(self, request: Request) -> int:
         self._review.scan.make_way()

@@ -19,7 +19,7 @@ from wristseg.errors import DataError
 from wristseg.overlay import blend
 from wristseg.review.cache import FileCache
 from wristseg.review.frames import FrameTable
-from wristseg.review.model import Model
+from wristseg.review.model import AwaitedModel
 
 __all__ = ["Pictures"]
 
@@ -35,18 +35,18 @@ class Pictures:
     Args:
         table: The frames.
         folder: The cache's folder.
-        model: What predicts masks, or None.
+        model: What predicts masks, perhaps not ready yet; or None.
     """
 
-    def __init__(self, table: FrameTable, folder: Path, model: Model | None) -> None:
+    def __init__(self, table: FrameTable, folder: Path, model: AwaitedModel | None) -> None:
         self._table = table
         self._cache = FileCache(folder, max_bytes=_CACHE_BYTES)
         self._model = model
 
     @property
-    def has_model(self) -> bool:
-        """Whether there is a model whose masks can be shown."""
-        return self._model is not None
+    def model(self) -> AwaitedModel | None:
+        """The model whose masks are shown, or None."""
+        return self._model
 
     def image(self, number: int) -> bytes:
         """Return a frame as JPEG at its own size, upright.
@@ -89,29 +89,30 @@ class Pictures:
         """
         return gzip.compress(self._table.labels(number, tag).tobytes(), 1)
 
-    def model(self, number: int) -> bytes:
-        """Return the model's mask, gzipped class ids row by row.
+    def prediction(self, number: int) -> bytes:
+        """Return the model's mask, gzipped class ids row by row; the model has to be ready.
 
         Raises:
             DataError: The image is missing or damaged, or of a size the model does not take.
         """
         assert self._model is not None
-        predict = self._model.predict_rgb
+        model = self._model.ready
+        assert model is not None
 
         def make() -> bytes:
-            return gzip.compress(predict(self._table.image(number)).tobytes(), 1)
+            return gzip.compress(model.predict_rgb(self._table.image(number)).tobytes(), 1)
 
-        return self._cache.get_or_make(self._key(number, "mask", self._model.sha256), make)
+        return self._cache.get_or_make(self._key(number, "mask", model.sha256), make)
 
-    def model_ids(self, number: int) -> NDArray[np.uint8] | None:
+    def predicted_ids(self, number: int) -> NDArray[np.uint8] | None:
         """Return the model's mask as (H, W) uint8; None where its size is not the label's.
 
         Raises:
-            DataError: As for ``model``.
+            DataError: As for ``prediction``.
         """
         height, width = self._table.frames[number].candidate.size_hw
         try:
-            content = gzip.decompress(self.model(number))
+            content = gzip.decompress(self.prediction(number))
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 self._table.frames[number].file_name, "its mask in the cache is damaged"

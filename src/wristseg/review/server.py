@@ -29,7 +29,7 @@ from wristseg.review.frames import FrameTable, require_writable
 from wristseg.review.guard import Access
 from wristseg.review.looked import LookedAt
 from wristseg.review.marks import MarkStore
-from wristseg.review.model import Model
+from wristseg.review.model import AwaitedModel
 from wristseg.review.pictures import Pictures
 from wristseg.review.redraw import Redraw
 from wristseg.review.scan import Scan
@@ -40,12 +40,12 @@ __all__ = ["make_server", "open_review", "serve_review"]
 _GRACE_S = 2
 
 
-def serve_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> int:
+def serve_review(config: ReviewConfig, model: AwaitedModel | None, *, cache: Path) -> int:
     """Serve the page until SIGINT or SIGTERM.
 
     Args:
         config: Where the data set lies and where to listen.
-        model: What predicts masks, or None.
+        model: What predicts masks, made ready while the page is open; or None.
         cache: Folder for thumbnails, masks and progress.
 
     Returns:
@@ -55,6 +55,7 @@ def serve_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> i
         UsageError: An input is not there, marks could not be saved, the port is taken, or the data
             set is open in another review.
         DataError: The data set's folder or marks cannot be read.
+        WristsegError: What the model's loading raised, after the server was stopped by it.
     """
     with open_review(config, model, cache=cache) as review, _listening(config) as listener:
         access = Access(listener.getsockname()[1], config.host)
@@ -64,12 +65,18 @@ def serve_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> i
             url = access.url(access.token_for_once())
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         review.scan.start()
+        if model is not None:
+            model.start(review.table.classes, server.stop_soon)
         server.run(sockets=[listener])
+        if model is not None and model.error is not None:
+            raise model.error
     return 0
 
 
 @contextlib.contextmanager
-def open_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> Iterator[Review]:
+def open_review(
+    config: ReviewConfig, model: AwaitedModel | None, *, cache: Path
+) -> Iterator[Review]:
     """Read a data set and yield what the server works on; one review at a time has it.
 
     Raises:
@@ -77,8 +84,6 @@ def open_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> It
     """
     paths = config.dataset()
     table = FrameTable.of(paths)
-    if model is not None:
-        model.require_classes(table.classes)
     folder = config.dataset_path.resolve()
     selections = table.layout.selections or folder / "selections.json"
     excluded = table.layout.excluded or folder / "excluded.json"
@@ -94,7 +99,7 @@ def open_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> It
         pictures = Pictures(table, cache / "pictures", model)
         review = Review(
             name=folder.name,
-            model_name=None if model is None else model.name,
+            model=model,
             table=table,
             marks=marks,
             looked=LookedAt(own / "looked_at.json", stems),
@@ -105,10 +110,12 @@ def open_review(config: ReviewConfig, model: Model | None, *, cache: Path) -> It
         try:
             yield review
         finally:
+            if model is not None:
+                model.stop()
             review.scan.stop()
 
 
-def make_server(review: Review, access: Access) -> uvicorn.Server:
+def make_server(review: Review, access: Access) -> _Server:
     """Return a server; run it with a listening socket."""
     server_config = uvicorn.Config(
         build_app(review, access),
@@ -133,6 +140,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, review: Review) -> None:
         super().__init__(config)
         self._review = review
+
+    def stop_soon(self) -> None:
+        """End as on Ctrl-C; from any thread."""
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._review.redraw is not None:

@@ -12,7 +12,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,27 +70,24 @@ def hold_run_folder(folder: Path) -> Iterator[None]:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         owner = {"pid": os.getpid(), "host": platform.node(), "started": started}
         write_json(folder / _OWNER, owner)
-        _sweep(folder)
+        sweep_temporaries(folder)
         yield
     finally:
         (folder / _OWNER).unlink(missing_ok=True)
         lock.release()
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a killed run had begun to write; whoever holds the folder knows it is dead."""
-    for path in map(Path, RUN_FILES):
-        for left in folder.glob(f".{path.stem}.*.tmp{path.suffix}"):
-            left.unlink(missing_ok=True)
-
-
-def archive_earlier_run(folder: Path) -> Path | None:
+def archive_earlier_run(folder: Path, names: Sequence[str] = RUN_FILES) -> Path | None:
     """Move the files of an earlier run into ``archive/<its start>/``.
+
+    Args:
+        folder: The run folder.
+        names: What an earlier run may have left in it.
 
     Returns:
         The folder they were moved to, or None where there was no earlier run.
     """
-    left = [folder / name for name in RUN_FILES if (folder / name).exists()]
+    left = [folder / name for name in names if (folder / name).exists()]
     if not left:
         return None
     # config.yaml is the first file of a run, and written once.

@@ -5,7 +5,7 @@ import { Edits } from "./edits.js";
 import { Grid } from "./grid.js";
 import { Keys } from "./keys.js";
 import { Pictures } from "./pictures.js";
-import { fillClasses, fillFacts, fillViews } from "./side.js";
+import { fillClasses, fillFacts, fillViews, scanText } from "./side.js";
 import { FILTERS, Store } from "./store.js";
 import { VIEWS, Viewer } from "./viewer.js";
 
@@ -67,7 +67,11 @@ class Page {
     const { store, edits } = this;
     store.addEventListener("marks", () => this.refreshMarks());
     store.addEventListener("findings", () => this.refreshMarks());
-    store.addEventListener("findings", () => this.refreshScan());
+    store.addEventListener("scan", () => this.refreshScan());
+    store.addEventListener("model", () => {
+      this.pictures.forget();
+      this.refreshCursor();
+    });
     store.addEventListener("looked", () => this.refreshLooked());
     store.addEventListener("list", () => this.refreshList());
     store.addEventListener("cursor", () => this.refreshCursor());
@@ -252,9 +256,7 @@ class Page {
   }
 
   refreshScan() {
-    const { found, frames, model } = this.store;
-    const doing = model === null ? "reading frames" : `comparing with ${model.split("/").slice(-2).join("/")}`;
-    at("scan").textContent = found < frames.length ? `${doing}: ${found} of ${frames.length}` : "";
+    at("scan").textContent = scanText(this.store);
   }
 
   refreshList() {
@@ -281,6 +283,7 @@ class Page {
     this.refreshSingle();
     const pictures = this.pictures.peek(number) ?? (await this.pictures.get(number));
     if (this.store.cursor !== number || this.mode !== "single") return;
+    if (this.pictures.peek(number) !== pictures) return; // forgotten meanwhile, and asked for again
     this.viewer.show(pictures);
     this.pictures.fetchAround(number);
     this.look(number);
@@ -321,9 +324,10 @@ class Page {
       const news = await getJson(`/api/news?version=${store.version}&found=${store.found}`);
       banner(null);
       store.takeFindings(news.findings);
+      if (!news.more) store.takeScan(news.scan, news.model_ready); // it is as far as the findings
       if (news.marks !== null) this.edits.takeMarks(news.marks);
       this.takeRedraw(news.redraw);
-      if (store.found < store.frames.length || this.redrawing) wait = NEWS_SOON_MS;
+      if (news.more || store.scan.step !== "done" || this.redrawing) wait = NEWS_SOON_MS;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       banner(error.status === 0

@@ -48,16 +48,22 @@ export class Pictures {
     try {
       const [bitmap, model, ...labels] = await Promise.all([
         getBitmap(`${at}/image`, signal),
-        this.#store.model === null ? null : ids(`${at}/model`),
+        this.#store.modelReady ? ids(`${at}/model`) : null,
         ...this.#store.orders.map((order) => ids(`${at}/labels/${encodeURIComponent(order)}`)),
       ]);
       const byOrder = Object.fromEntries(this.#store.orders.map((order, i) => [order, labels[i]]));
       entry.now = { number, bitmap, model, labels: byOrder, fault: null };
     } catch (error) {
-      if (signal.aborted) this.#kept.delete(number);
+      if (signal.aborted && this.#kept.get(number) === entry) this.#kept.delete(number);
       entry.now = { number, bitmap: null, model: null, labels: {}, fault: error.message };
     }
     return entry.now;
+  }
+
+  /** Fetch everything anew: there is more to a frame than there was. */
+  forget() {
+    for (const entry of this.#kept.values()) entry.stop.abort();
+    this.#kept.clear();
   }
 
   #forgetOld() {

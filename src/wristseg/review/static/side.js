@@ -1,4 +1,4 @@
-// What stands beside a frame: facts, views, classes.
+// What stands beside frames: facts, views, classes, what goes on in the background.
 
 import { VIEWS } from "./viewer.js";
 
@@ -84,4 +84,16 @@ export function fillClasses(element, store, onToggle) {
     label.append(box, swatch, text, key);
     return label;
   }).slice(1));
+}
+
+/** What the server is doing in the background; empty once it is through. */
+export function scanText({ scan, frames, model, modelReady }) {
+  const name = model === null ? "" : model.split("/").slice(-2).join("/");
+  const making = model === null || modelReady ? [] : [`making ${name} ready`];
+  return {
+    reading: [`reading frames: ${scan.frames} of ${frames.length}`, ...making],
+    waiting: making,
+    comparing: [`comparing with ${name}: ${scan.frames} of ${frames.length}`],
+    done: [],
+  }[scan.step].join(" · ");
 }

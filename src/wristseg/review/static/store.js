@@ -1,5 +1,5 @@
 // What the page knows: frames, marks, findings, and which frames are listed in which order.
-// Whoever shows a part of it listens for its events: marks, findings, list, cursor, looked.
+// Whoever shows a part of it listens for its events: marks, findings, list, cursor, looked, scan, model.
 
 export const FILTERS = ["all", "grasp", "default", "excluded", "problems"];
 
@@ -8,6 +8,8 @@ export class Store extends EventTarget {
     super();
     this.dataset = state.dataset;
     this.model = state.model;
+    this.modelReady = state.model_ready;
+    this.scan = { step: "reading", frames: 0 };
     this.canRedraw = state.can_redraw;
     this.classes = state.classes;
     this.orders = Object.keys(state.orders);
@@ -56,10 +58,20 @@ export class Store extends EventTarget {
       Object.assign(this.frames[frame], { fault, differs, fits, hints });
     }
     this.found += findings.length;
-    if (findings.length === 0) return;
-    const waits = this.sort === "suspicion" || this.filter === "problems";
-    if (this.found === this.frames.length && waits) this.relist();
-    this.#tell("findings");
+    if (findings.length > 0) this.#tell("findings");
+  }
+
+  /** How far the scan is; the order of frames waits for its end, and problems for all to be read. */
+  takeScan(scan, modelReady) {
+    const ended = scan.step !== this.scan.step;
+    const read = ended && this.scan.step === "reading";
+    this.scan = scan;
+    if ((read && this.filter === "problems") || (ended && scan.step === "done" && this.sort === "suspicion")) this.relist();
+    this.#tell("scan");
+    if (modelReady && !this.modelReady) {
+      this.modelReady = true;
+      this.#tell("model");
+    }
   }
 
   addLooked(number) {

@@ -100,14 +100,15 @@ export class Viewer {
     const pixels = size[0] * size[1];
     const fits = (ids) => ids !== null && ids !== undefined && ids.length === pixels;
     const tag = this.#store.tag(number);
+    const noModel = this.#store.modelReady ? "model: no mask of this size" : "model: being made ready";
     const colored = (ids) => (fits(ids) ? labelLayer(ids, size, classes, this.hidden) : null);
     const label = (order) => ({ title: `labels, order ${order}`, layer: colored(labels[order]) });
     const panes = {
       image: () => [{ title: "image" }],
       labels: () => [label(tag)],
-      model: () => [{ title: fits(model) ? "model" : "model: no mask of this size", layer: colored(model) }],
+      model: () => [{ title: fits(model) ? "model" : noModel, layer: colored(model) }],
       difference: () => [{
-        title: "where model and label differ",
+        title: this.#store.modelReady ? "where model and label differ" : noModel,
         layer: fits(model) && fits(labels[tag]) ? differenceLayer(labels[tag], model, size, this.hidden) : null,
       }],
       orders: () => (frames[number].differs === false
