@@ -30,6 +30,14 @@ test *args:
 test-marked *args:
     {{ run }} pytest -m "slow or sim or browser" {{ args }}
 
+# `wristseg label --engine ray`, on a cluster of this machine alone.
+test-ray *args:
+    {{ run }} --extra ray pytest -n 0 -m "ray and not faults" {{ args }}
+
+# Faults in their full counts: hundreds of kills, an hour on two cores.
+faults *args:
+    {{ run }} --extra ray pytest -n 0 -m faults {{ args }}
+
 # Beside the real lerobot package, in an environment of its own (Python 3.12+; a few GB, once).
 test-lerobot *args:
     {{ run }} python scripts/test_with_lerobot.py {{ args }}

@@ -231,7 +231,7 @@ def test_a_second_review_of_the_same_marks_is_refused(coco_dataset, cache):
 
 def test_half_written_marks_of_a_killed_review_are_swept(coco_dataset, cache):
     with atomic_path(coco_dataset / "excluded.json") as alive:
-        alive.write_text("{}")
+        alive.write_text('{"marks": {}}')
     dead = alive.with_name(alive.name.replace(str(os.getpid()), "4194300"))
     own = dead.with_name(dead.name.replace("excluded", "other"))
     for path in (dead, own, alive):
