@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 from tests.predict.clips import cut, make_clip, punch_hole
+from wristseg.cli.label import main
 
-__all__ = ["command", "label", "make_inputs", "outputs_of", "wait_for", "workers_of"]
+__all__ = ["command", "label", "label_here", "make_inputs", "outputs_of", "wait_for", "workers_of"]
 
 #: What each poison input is; none of them holds a frame that can be decoded.
 _POISON = (b"", b"no video at all", b"\x00" * 4096, b"\x1aE\xdf\xa3 cut", b"ftypmp42" * 64)
@@ -47,8 +48,12 @@ def label(
         text=True,
         timeout=timeout_s,
         check=False,
-        env={**os.environ, **environ},
     )
+
+
+def label_here(inputs: Path | str, output: Path | str, *options: str) -> int:
+    """Run ``wristseg label`` in this process, without workers; returns the exit code."""
+    return main(command(inputs, output, "--workers", "0", *options)[4:])
 
 
 def outputs_of(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The small model that ships, made ready for ONNX Runtime once for all tests of this folder."""
+"""Inputs, and what becomes of them where nothing goes wrong, made once for all tests here."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.clips import label, make_inputs
-
-
-@pytest.fixture(scope="session")
-def _cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
+from tests.batch.clips import label_here, make_inputs
 
 
 @pytest.fixture(autouse=True)
-def _exported_model(_cache, monkeypatch):
-    # Workers run as users have them: ONNX Runtime, from a checkpoint that was exported once.
+def _as_users_have_it(monkeypatch):
+    # The checkpoint is exported when it is first met, and kept in the user's cache.
     monkeypatch.setenv("WRISTSEG_RUNTIME", "onnxruntime")
-    monkeypatch.setenv("WRISTSEG_CACHE", str(_cache))
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +23,11 @@ def inputs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def _made_once(inputs, _cache, tmp_path_factory):
+def _made_once(inputs, tmp_path_factory):
     output = tmp_path_factory.mktemp("made") / "one"
-    environ = {"WRISTSEG_RUNTIME": "onnxruntime", "WRISTSEG_CACHE": str(_cache)}
-    done = label(inputs, output, "--workers", "0", **environ)
-    assert done.returncode == 4, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WRISTSEG_RUNTIME", "onnxruntime")
+        assert label_here(inputs, output) == 4
     return output
 
 
