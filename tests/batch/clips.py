@@ -79,7 +79,7 @@ def workers_of(driver: int) -> list[int]:
     return found
 
 
-def wait_for(reached, driver: subprocess.Popen, *, timeout_s: float = 120) -> bool:
+def wait_for(reached, driver: subprocess.Popen, *, timeout_s: float = 270) -> bool:
     """Wait until something holds; False if the driver has ended before."""
     end = time.monotonic() + timeout_s
     while not reached():

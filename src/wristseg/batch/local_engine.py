@@ -37,6 +37,8 @@ _MOST_FAILED_STARTS = 3
 #: Seconds that workers have to end, first by themselves, then after SIGTERM.
 _LEAVE_S, _STOP_S = 5.0, 5.0
 _TICK_S = 0.5
+#: Seconds that a worker has for loading its model at least, however short inputs may take.
+_LOAD_S = 300.0
 
 
 def run_here(
@@ -150,7 +152,8 @@ class _Crew:
             assert isinstance(pipe, Connection)
             yield from self._listen(by_pipe[pipe])
         for worker in self._workers:
-            if worker.held and time.monotonic() - worker.heard > self._timeout_s:
+            limit_s = self._timeout_s if worker.ready else max(self._timeout_s, _LOAD_S)
+            if worker.held and time.monotonic() - worker.heard > limit_s:
                 worker.process.kill()  # its pipe tells the rest
 
     def leave(self) -> None:

@@ -91,10 +91,8 @@ class _Actor:
                 outcome = self._labeller.label(Item(**json.loads(row["item"])))
                 said = json.dumps(dataclasses.asdict(outcome))
                 return {"number": row["number"], "outcome": said, "error": "", "code": 0}
-            except (
-                WristsegError,
-                OSError,
-            ) as error:  # a full disk, a folder that may not be written
+            # A full disk, a folder that may not be written to.
+            except (WristsegError, OSError) as error:
                 self._error = str(error)
         return {"number": row["number"], "outcome": "", "error": self._error, "code": self._code}
 
@@ -134,15 +132,17 @@ def _cluster(workers: int | None, address: str | None) -> Generator[int, None, N
         import ray
     except ModuleNotFoundError as error:
         raise MissingExtraError("ray", "ray") from error
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    actors = default_threads() if workers is None else workers
+    where: dict[str, Any] = {"address": address}
+    if address is None:
+        where = {"num_cpus": actors + _SPARE_CPUS, "include_dashboard": False}
     try:
+        ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
+    except Exception as error:  # of many types, bare Exception among them
+        reason = str(error).strip().splitlines()[0]
         if address is None:
-            actors = default_threads() if workers is None else workers
-            ray.init(num_cpus=actors + _SPARE_CPUS, include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UsageError(f"--address {address}: no cluster of Ray there: {error}") from error
+            raise WristsegError(f"Ray does not start on this machine: {reason}") from error
+        raise UsageError(f"--address {address}: no cluster of Ray there: {reason}") from error
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
@@ -151,9 +151,9 @@ def _cluster(workers: int | None, address: str | None) -> Generator[int, None, N
         actors = cpus - _SPARE_CPUS if workers is None else workers
         if actors < 1 or actors + _SPARE_CPUS > cpus:
             raise UsageError(
-                f"--workers {actors}: the cluster has {cpus} CPUs, and {_SPARE_CPUS} has to be left "
-                f"to Ray Data itself; give at most --workers {max(0, cpus - _SPARE_CPUS)} or add "
-                "machines"
+                f"--workers {actors}: the cluster has {cpus} CPUs, and {_SPARE_CPUS} has to be "
+                f"left to Ray Data itself; give at most --workers {max(0, cpus - _SPARE_CPUS)} or "
+                "add machines"
             )
         yield actors
     finally:
