@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.batch.clips import make_inputs
+from tests.lerobot.datasets import make_dataset
 from tests.predict.clips import make_clip
 from wristseg.batch.index import INDEX, write_index
 from wristseg.batch.inputs import find_items, part_of
@@ -52,6 +53,19 @@ def test_inputs_are_found_once_and_sorted(tmp_path):
     texts = [str(folder / "clip_002.mp4"), str(folder), f"{folder}/*.mp4", f"file://{folder}"]
     names = [item.name for item in find_items(texts, camera=None)]
     assert names == sorted(str(path) for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_lerobot_videos_know_their_episodes(tmp_path, version):
+    root = make_dataset(tmp_path / "pick_cube", version=version, lengths=(6, 5, 7))
+    items = find_items([str(root)], camera="wrist")
+    spans = [span for item in items for span in item.lerobot["episodes"]]
+    assert [(span["episode"], span["length"]) for span in spans] == [(0, 6), (1, 5), (2, 7)]
+    assert {item.lerobot["camera"] for item in items} == {"observation.images.wrist"}
+    job = Job(output=str(tmp_path / "out"), checkpoint="stub", model_sha256="0" * 64)
+    outcomes = [Labeller(job, StubModel()).label(item) for item in items]
+    assert sum(outcome.frames for outcome in outcomes) == 18
+    assert outcomes[0].entry["lerobot"]["dataset"] == "pick_cube"
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7])

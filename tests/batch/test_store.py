@@ -84,6 +84,20 @@ def test_upload_that_fails_leaves_nothing(tmp_path):
     assert store.names("items", "") == []
 
 
+def test_exception_of_a_store_is_no_fault_of_an_input(memory, monkeypatch):
+    class NoCredentialsError(Exception):
+        """As botocore has them: no OSError."""
+
+    def refuse(*_arguments, **_options):
+        raise NoCredentialsError("unable to locate credentials")
+
+    store = open_store("memory://bucket")
+    monkeypatch.setattr(memory, "put_file", refuse)
+    with pytest.raises(OSError, match="NoCredentialsError") as caught:
+        store.write_text("items/a.json", "1")
+    assert caught.value.filename == "/bucket/items/a.json"
+
+
 @pytest.mark.parametrize("address", ["folder", "memory://folder"])
 def test_stores_agree(address, tmp_path, monkeypatch, memory):
     monkeypatch.chdir(tmp_path)

@@ -67,8 +67,9 @@ class LabelConfig:
     def __post_init__(self) -> None:
         if not self.inputs:
             raise UsageError("no input: give videos, images, folders of them, or globs in quotes")
-        if self.workers is not None and self.workers < (1 if self.engine == "ray" else 0):
-            raise UsageError(f"--workers {self.workers}: expected 1 or more")
+        least = 1 if self.engine == "ray" else 0
+        if self.workers is not None and self.workers < least:
+            raise UsageError(f"--workers {self.workers}: expected {least} or more")
         if self.address is not None and self.engine != "ray":
             raise UsageError("--address is Ray's: add --engine ray")
         if self.attempts < 1:

@@ -80,7 +80,11 @@ def label(config: LabelConfig) -> LabelSummary:
         store.write_text("job.json", json_text(_record(job, classes)))
         if config.retry_quarantined:
             forget_quarantine(store)
-        with BatchProgress(len(items)) as progress, closing(_run(config, job, items)) as events:
+        workers = _workers(config)
+        with (
+            BatchProgress(len(items), workers=workers) as progress,
+            closing(_run(config, job, items)) as events,
+        ):
             for event in events:
                 if isinstance(event, Frames):
                     progress.add_frames(event.count)
@@ -139,8 +143,16 @@ def _run(config: LabelConfig, job: Job, items: Sequence[Item]) -> Generator[Even
         return run_ray(job, items, workers=config.workers, address=config.address)
     if config.workers == 0:
         return run_here(job, items)
-    workers = default_threads() if config.workers is None else config.workers
+    workers = _workers(config)
+    assert workers is not None
     return run_local(job, items, workers=workers, timeout_s=config.timeout_s)
+
+
+def _workers(config: LabelConfig) -> int | None:
+    """Return the number of workers; None where Ray finds out how many there is room for."""
+    if config.workers is not None:
+        return max(1, config.workers)
+    return None if config.engine == "ray" else default_threads()
 
 
 def _refuse_own_outputs(config: LabelConfig, items: Sequence[Item]) -> None:

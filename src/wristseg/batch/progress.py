@@ -29,10 +29,12 @@ class BatchProgress:
 
     Args:
         total: Number of inputs.
+        workers: How many are worked on at a time; None where that is not known.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, workers: int | None) -> None:
         self._total = total
+        self._workers = workers
         self._statuses: Counter[str] = Counter()
         self._kept = 0
         self._frames = 0
@@ -78,13 +80,15 @@ class BatchProgress:
         """Return what is known now."""
         counted = sum(self._statuses.values())
         passed_s = max(1e-3, time.monotonic() - self._started)
+        left = self._total - counted
         worked = counted - self._kept
-        eta_s = None if worked == 0 else (self._total - counted) * passed_s / worked
+        eta_s = None if worked == 0 else left * passed_s / worked
         return {
             "inputs": self._total,
             "done": self._statuses["done"],
             "partial": self._statuses["partial"],
             "quarantined": self._statuses["quarantined"],
+            "running": None if self._workers is None else min(self._workers, left),
             "kept": self._kept,
             "frames": self._frames,
             "frames_per_s": round(self._frames / passed_s, 1),

@@ -148,7 +148,8 @@ class _Remote:
         with tempfile.TemporaryDirectory(prefix="wristseg-") as folder:
             path = Path(folder) / PurePosixPath(name).name
             yield path
-            self._upload(path, f"{self._root}/{name}")
+            with self._as_os_errors(name):
+                self._upload(path, f"{self._root}/{name}")
 
     def write_text(self, name: str, text: str, *, flush: bool = True) -> None:
         del flush  # an upload is what it is
@@ -161,7 +162,8 @@ class _Remote:
 
     def read_bytes(self, name: str) -> bytes | None:
         try:
-            content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
+            with self._as_os_errors(name):
+                content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
         except FileNotFoundError:
             return None
         return content
@@ -170,7 +172,8 @@ class _Remote:
         # What another machine has put there meanwhile must be seen.
         self._filesystem.invalidate_cache()
         try:
-            return int(self._filesystem.size(f"{self._root}/{name}"))
+            with self._as_os_errors(name):
+                return int(self._filesystem.size(f"{self._root}/{name}"))
         except FileNotFoundError:
             return None
 
@@ -190,6 +193,17 @@ class _Remote:
     def delete(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._filesystem.rm_file(f"{self._root}/{name}")
+
+    @contextlib.contextmanager
+    def _as_os_errors(self, name: str) -> Iterator[None]:
+        """Turn a store's own exceptions into what a disk raises: it is no fault of an input."""
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise OSError(None, text, f"{self._root}/{name}") from error
 
     def _upload(self, path: Path, target: str) -> None:
         if self._whole_uploads:
