@@ -61,8 +61,9 @@ def outputs_of(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        # Manifests say when and where; locks say nothing.
-        if path.is_file() and not path.name.endswith(".done.json") and ".lock" not in path.name
+        # Manifests say when and where, job.json by which commit; locks say nothing.
+        if path.is_file() and not path.name.endswith((".done.json", "job.json"))
+        if not path.name.startswith(".lock")
     }
 
 
