@@ -30,9 +30,13 @@ test *args:
 test-marked *args:
     {{ run }} pytest -m "slow or sim or browser" {{ args }}
 
+# `wristseg label --engine ray`, on a cluster of this machine alone.
+test-ray *args:
+    {{ run }} --extra ray pytest -n 0 -m "ray and not faults" {{ args }}
+
 # The whole fault table with its full counts, into docs/reliability.md (an hour and more).
 faults *args:
-    {{ run }} python scripts/reliability.py {{ args }}
+    {{ run }} --extra ray python scripts/reliability.py {{ args }}
     {{ run }} pytest -n 0 -m faults tests/test_guards.py
 
 # Known vulnerabilities of the pinned versions; one that cannot be looked up is an error too.

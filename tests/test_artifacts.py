@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from wristseg.artifacts import (
     git_commit,
     replacing_folder,
     sha256_of,
+    sweep_temporaries,
     versions,
     write_json,
     write_text,
@@ -172,3 +174,17 @@ def test_f13_full_disk_is_told_with_the_file_of_the_batch(tmp_path):
     done = _in_child(code, tmp_path)
     assert done.stdout.strip() == str(tmp_path / "b.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sweep_takes_what_dead_processes_of_this_machine_left_and_nothing_else(tmp_path):
+    with atomic_path(tmp_path / "a.masks.mkv") as alive:
+        alive.touch()
+        dead = alive.with_name(alive.name.replace(str(os.getpid()), "4194300"))
+        host = alive.name.split(".")[3].split("-")[0]
+        elsewhere = dead.with_name(dead.name.replace(host, "00000000"))
+        users = tmp_path / ".notes.4194300.tmp"
+        for path in (dead, elsewhere, users):
+            path.touch()
+        sweep_temporaries(tmp_path)
+        left = {alive: True, dead: False, elsewhere: True, users: True}
+        assert {path: path.exists() for path in left} == left

@@ -18,6 +18,7 @@ _BASE = {
     "errors",
     "images",
     "interruption",
+    "lock",
     "metrics",
     "model_info",
     "observation",
@@ -32,6 +33,7 @@ _BASE = {
     "recipes",
     "rle",
     "yaml_file",
+    "worker_process",
 }
 
 #: Part of the package to the parts it may import while it is imported itself.
@@ -53,7 +55,7 @@ _MAY_IMPORT = {
     "synth": _BASE | {"data"},
     "demo": _BASE | {"data", "modeling", "train", "predict", "evaluate"},
     # Options of some commands lie in the config.py of synth, evaluate, labeling, ...
-    "cli": _BASE | {"demo", "synth", "evaluate", "labeling", "lerobot", "live", "policy"},
+    "cli": _BASE | {"batch", "demo", "synth", "evaluate", "labeling", "lerobot", "live", "policy"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -62,6 +64,7 @@ _MAY_IMPORT = {
 _MAY_IMPORT_LATER = {
     "predict": {"modeling"},
     "export": {"modeling"},
+    "batch": {"lerobot"},
     "benchmark": {"data", "predict"},
     "demo": {"synth"},
     "cli": {

@@ -8,8 +8,11 @@ lie on another filesystem, where the last step would be a copy that can be cut s
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import re
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -24,10 +27,16 @@ __all__ = [
     "json_text",
     "replacing_folder",
     "sha256_of",
+    "sweep_temporaries",
     "versions",
     "write_json",
     "write_text",
 ]
+
+#: What ``_temporary`` makes of a name.
+_TEMPORARY = re.compile(
+    r"\.(?P<stem>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.tmp(?P<suffix>(\.[^.]*)?)"
+)
 
 _VERSIONED = ("torch", "timm", "lightning", "numpy", "opencv-python-headless", "pillow", "av")
 
@@ -188,8 +197,45 @@ def git_commit(folder: Path = Path(__file__).parent) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
+def sweep_temporaries(folder: Path, *, of: Path | None = None) -> None:
+    """Delete what killed processes of this machine left half written in a folder.
+
+    Files of processes that run, and those of other machines that share the folder, stay.
+
+    Args:
+        folder: Looked through, without the folders in it; it need not exist.
+        of: Only what was to become this file.
+    """
+    if not folder.is_dir():
+        return
+    for entry in folder.iterdir():
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match is None or (of is not None and match["stem"] + match["suffix"] != of.name):
+            continue
+        if match["host"] == _host() and not _is_alive(int(match["pid"])):
+            entry.unlink(missing_ok=True)
+
+
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # With the machine's name: on a shared folder two machines may use one process number.
+    return path.with_name(f".{path.stem}.{_host()}-{os.getpid()}.tmp{path.suffix}")
+
+
+@functools.cache
+def _host() -> str:
+    import platform
+
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "decode_image_rgb",
+    "encode_mask",
     "encode_png_rows",
     "image_size_hw",
     "png_rows",
@@ -169,14 +170,23 @@ def write_mask(path: Path, mask: NDArray[np.uint8], classes: ClassTable) -> None
         ValueError: The mask is not (H, W) uint8.
         OSError: The folder cannot be written to, or the disk is full.
     """
+    content = encode_mask(mask, classes)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def encode_mask(mask: NDArray[np.uint8], classes: ClassTable) -> bytes:
+    """Return the file that ``write_mask`` writes.
+
+    Raises:
+        ValueError: The mask is not (H, W) uint8.
+    """
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, expected (H, W) uint8")
     rows = png_rows((mask.shape[0], mask.shape[1]))
     rows[:, 1:] = mask
     rows[1:, 1:] -= mask[:-1]
-    content = encode_png_rows(rows, classes)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    return encode_png_rows(rows, classes)
 
 
 def png_rows(size_hw: tuple[int, int]) -> NDArray[np.uint8]:

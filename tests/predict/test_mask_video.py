@@ -49,3 +49,16 @@ def test_other_videos_are_not_taken_for_masks(tmp_path):
         next(read_mask_video(overlay))
     with pytest.raises(DataError, match="cannot be read"):
         next(read_mask_video(tmp_path / "none.mkv"))
+
+
+def test_equal_masks_give_equal_bytes(tmp_path):
+    masks = np.random.default_rng(0).integers(0, 6, (4, 48, 64), np.uint8)
+    made = []
+    for name in ("a.mkv", "b.mkv"):
+        with open_mask_video(
+            tmp_path / name, (48, 64), fps=Fraction(30), time_base=Fraction(1, 30), comment="x"
+        ) as video:
+            for pts, mask in enumerate(masks):
+                video.write(mask, pts, image_format="gray")
+        made.append((tmp_path / name).read_bytes())
+    assert made[0] == made[1]

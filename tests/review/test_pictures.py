@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.datasets import coco_file, edit_coco, make_coco_dataset
 from tests.review.serving import awaited, marks_on_disk, plain_model, serving, wait_until
+from wristseg.artifacts import atomic_path
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
 from wristseg.configs import CheckConfig, DatasetPaths, MasksConfig, ReviewConfig
 from wristseg.data.check import check_dataset
@@ -255,8 +256,10 @@ def test_a_second_review_of_the_same_marks_is_refused(coco_dataset, cache):
 
 
 def test_half_written_marks_of_a_killed_review_are_swept(coco_dataset, cache):
-    dead, own = coco_dataset / ".selections.4194300.tmp.json", coco_dataset / ".other.1.tmp.json"
-    alive = coco_dataset / f".excluded.{os.getpid()}.tmp.json"
+    with atomic_path(coco_dataset / "excluded.json") as alive:
+        alive.write_text('{"marks": {}}')
+    dead = alive.with_name(alive.name.replace(str(os.getpid()), "4194300"))
+    own = dead.with_name(dead.name.replace("excluded", "other"))
     for path in (dead, own, alive):
         path.write_text("{")
     with open_review(ReviewConfig(coco_dataset), None, cache=cache):

@@ -31,6 +31,7 @@ COMMANDS = {
     "compare": "compare two models on the same frames: is the difference more than noise?",
     "export": "write one file for ONNX Runtime or OpenVINO, checked against the checkpoint",
     "predict": "predict masks for images, folders and videos",
+    "label": "label thousands of videos, on one machine or many, killed and resumed at will",
     "live": "segment a camera in real time; every mask says how old it is",
     "suggest": "tell which frames to label next",
     "preannotate": "write a model's masks for annotation tools, to be corrected there",

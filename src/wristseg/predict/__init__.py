@@ -6,7 +6,8 @@ happens when a checkpoint is loaded.
 """
 
 from wristseg.predict.inference import SegmentationInference
+from wristseg.predict.mask_runs import read_mask_runs
 from wristseg.predict.mask_video import read_mask_video
 from wristseg.predict.segmenter import Segmenter
 
-__all__ = ["SegmentationInference", "Segmenter", "read_mask_video"]
+__all__ = ["SegmentationInference", "Segmenter", "read_mask_runs", "read_mask_video"]

@@ -17,14 +17,25 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from wristseg.classes import ClassTable
 from wristseg.errors import DataError
 from wristseg.predict.video import VideoWriter
 
-__all__ = ["open_mask_video", "read_mask_video"]
+__all__ = ["mask_video_comment", "open_mask_video", "read_mask_video"]
 
 # Every frame by itself, so that one can be read without those before it.
 _OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "matroska,webm"}
 _FFV1_OPTIONS = {"level": "3", "g": "1"}
+
+
+def mask_video_comment(classes: ClassTable, *, origin: str) -> str:
+    """Return the text that a mask video keeps about itself.
+
+    Args:
+        classes: Class table of the masks.
+        origin: Where they come from.
+    """
+    return f"grey value = class id ({', '.join(classes.names)}); {origin}"
 
 
 def open_mask_video(

@@ -27,7 +27,7 @@ from wristseg.interruption import raise_lost_signal
 from wristseg.overlay import Blender
 from wristseg.pipeline import ReadAhead, WorkBehind, map_in_order
 from wristseg.predict.coco import CocoPredictions
-from wristseg.predict.mask_video import open_mask_video
+from wristseg.predict.mask_video import mask_video_comment, open_mask_video
 from wristseg.predict.outputs import Outputs
 from wristseg.predict.segmenter import Segmenter
 from wristseg.predict.video import TimedFrame, VideoReader, VideoWriter
@@ -215,15 +215,13 @@ class MediaPredictor:
             masks = None
             if self._save_mask:
                 temporary = stack.enter_context(atomic_path(outputs.mask))
-                names = ", ".join(self._classes.names)
-                comment = f"grey value = class id ({names}); {self._origin}"
                 masks = stack.enter_context(
                     open_mask_video(
                         temporary,
                         (height, width),
                         fps=reader.fps,
                         time_base=first.time_base,
-                        comment=comment,
+                        comment=mask_video_comment(self._classes, origin=self._origin),
                     )
                 )
 

@@ -28,7 +28,7 @@ from wristseg.predict.cache import exported_checkpoint
 from wristseg.predict.runtimes import Runtime, exported_backend
 from wristseg.preprocess import bgr_to_rgb
 
-__all__ = ["Segmenter"]
+__all__ = ["Segmenter", "prefers_torch"]
 
 _ColorOrder = Literal["rgb", "bgr"]
 
@@ -99,7 +99,7 @@ class Segmenter:
             raise UsageError(f"threads {threads}: expected 1 or more")
         if path.suffix.lower() in {".onnx", ".xml"}:
             segmenter = cls._of_export(path, device, chosen, threads)
-        elif chosen == "torch" or (chosen == "auto" and _prefers_torch(device)):
+        elif chosen == "torch" or (chosen == "auto" and prefers_torch(device)):
             segmenter = cls._of_torch(path, device)
         elif device not in {"auto", "cpu"}:
             raise UsageError(f"runtime {chosen} runs on the CPU, not on --device {device}")
@@ -303,7 +303,7 @@ def _runtime(asked: Runtime | None) -> Runtime:
     return cast(Runtime, name)
 
 
-def _prefers_torch(device: str) -> bool:
+def prefers_torch(device: str) -> bool:
     """Tell whether a checkpoint goes to a GPU, or to a device that only PyTorch can judge."""
     if device == "auto":
         if importlib.util.find_spec("torch") is None:

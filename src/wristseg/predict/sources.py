@@ -15,7 +15,7 @@ from typing import Literal
 from wristseg.errors import DataError, UsageError
 from wristseg.images import IMAGE_SUFFIXES
 
-__all__ = ["VIDEO_SUFFIXES", "Source", "find_sources"]
+__all__ = ["VIDEO_SUFFIXES", "Source", "find_sources", "source_kind"]
 
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".flv", ".h264", ".hevc", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
@@ -59,6 +59,21 @@ def find_sources(text: str, *, option: str = "--input") -> list[Source]:
     return _found(matches, f"{option} {text}: no image or video matches")
 
 
+def source_kind(name: str) -> Literal["image", "video"] | None:
+    """Tell by a file's name what it holds; None where it is neither image nor video.
+
+    >>> source_kind("clip.MP4"), source_kind("notes.txt")
+    ('video', None)
+    """
+    # Hidden files are other programs' business: "._x.jpg" of macOS is no JPEG.
+    if name.startswith("."):
+        return None
+    suffix = Path(name).suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return "image"
+    return "video" if suffix in VIDEO_SUFFIXES else None
+
+
 def _found(paths: Iterable[Path], otherwise: str) -> list[Source]:
     sources = [Source(path, kind) for path in sorted(paths) if (kind := _kind(path)) is not None]
     if not sources:
@@ -68,10 +83,4 @@ def _found(paths: Iterable[Path], otherwise: str) -> list[Source]:
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:
-    # Hidden files are other programs' business: "._x.jpg" of macOS is no JPEG.
-    if path.name.startswith(".") or path.is_dir():
-        return None
-    suffix = path.suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
-        return "image"
-    return "video" if suffix in VIDEO_SUFFIXES else None
+    return None if path.is_dir() else source_kind(path.name)

@@ -250,7 +250,7 @@ class VideoReader:
 
 
 class VideoWriter:
-    """Encodes frames with the times they came with.
+    """Encodes frames with the times they came with; the same frames give the same bytes.
 
     Args:
         path: File to write; its suffix names the container.
@@ -275,7 +275,9 @@ class VideoWriter:
         options: Mapping[str, str],
         comment: str,
     ) -> None:
-        self._container = av.open(str(path.absolute()), "w")
+        # Without this Matroska files carry random numbers as names of their parts.
+        exact = {"fflags": "+bitexact"}
+        self._container = av.open(str(path.absolute()), "w", options=exact)
         self._container.metadata["comment"] = comment
         stream = self._container.add_stream(codec, rate=fps.limit_denominator(1001))
         assert isinstance(stream, VideoStream)

@@ -7,11 +7,9 @@ The server listens on this machine alone unless told otherwise. Called by ``cli.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import ipaddress
 import os
-import re
 import socket
 import sys
 import threading
@@ -21,8 +19,10 @@ from pathlib import Path
 
 import uvicorn
 
+from wristseg.artifacts import sweep_temporaries
 from wristseg.configs import ReviewConfig
 from wristseg.errors import UsageError
+from wristseg.lock import hold_lock
 from wristseg.review.app import Review, build_app
 from wristseg.review.connections import BoundedProtocol
 from wristseg.review.frames import FrameTable, require_writable
@@ -90,10 +90,11 @@ def open_review(
     digest = hashlib.sha256(f"{selections.resolve()}|{excluded.resolve()}".encode()).hexdigest()
     own = cache / digest[:16]
     own.mkdir(parents=True, exist_ok=True)
-    with _alone(own / "lock", folder):
+    busy = f"{folder}: is open in another wristseg review; use that page, or stop it"
+    with hold_lock(own / "lock", otherwise=busy):
         for path in (selections, excluded):
             require_writable(path.resolve())
-            _sweep(path.resolve())
+            sweep_temporaries(path.resolve().parent, of=path.resolve())
         marks = MarkStore(table.frames, selections=selections, excluded=excluded)
         stems = [frame.candidate.stem for frame in table.frames]
         pictures = Pictures(table, cache / "pictures", model)
@@ -168,38 +169,6 @@ def _listening(config: ReviewConfig) -> Iterator[socket.socket]:
                 " for any that is free"
             ) from error
         yield listener
-
-
-@contextlib.contextmanager
-def _alone(path: Path, dataset: Path) -> Iterator[None]:
-    """Keep a second review of the same marks from starting; the lock goes with the process."""
-    with open(path, "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"{dataset}: is open in another wristseg review; use that page, or stop it"
-            ) from error
-        yield
-
-
-def _sweep(path: Path) -> None:
-    """Delete what a killed review left half written beside a file of marks."""
-    pattern = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.tmp{re.escape(path.suffix)}")
-    for entry in path.parent.iterdir():
-        match = pattern.fullmatch(entry.name)
-        if match is not None and not _is_alive(int(match[1])):
-            entry.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 def _has_screen() -> bool:

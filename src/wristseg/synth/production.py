@@ -26,7 +26,8 @@ from wristseg.synth.lifelike import plan_lifelike
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import Scene
-from wristseg.synth.worker import draw_batch, draw_pictures, prepare_process
+from wristseg.synth.worker import draw_batch, draw_pictures
+from wristseg.worker_process import prepare_worker
 
 __all__ = ["produce_clips", "produce_dataset"]
 
@@ -112,7 +113,7 @@ def _on_workers(
         min(wanted, len(batches)),
         # A fork would share the parent's OpenGL state.
         mp_context=get_context("spawn"),
-        initializer=prepare_process,
+        initializer=prepare_worker,
     )
     with pool, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("rendering", total=len(plans))

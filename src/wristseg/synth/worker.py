@@ -7,15 +7,10 @@ Goes out: picture files, and what the annotator drew.
 from __future__ import annotations
 
 import atexit
-import os
-import signal
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing import parent_process
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +25,7 @@ from wristseg.synth.renderer import FrameRenderer
 from wristseg.synth.scene import Group, Scene
 from wristseg.synth.sensor import bend, encode_jpeg, expose
 
-__all__ = ["DrawnFrame", "Studio", "draw_batch", "draw_pictures", "prepare_process"]
+__all__ = ["DrawnFrame", "Studio", "draw_batch", "draw_pictures"]
 
 #: Share of the time between two video frames that the shutter is open.
 _SHUTTER = 0.4
@@ -152,22 +147,6 @@ def _only(ids: Mask, name: str) -> Mask:
 
 
 _studio: Studio | None = None
-
-
-def prepare_process() -> None:
-    """Make this process a quiet worker; the pool calls it once per process."""
-    cv2.setNumThreads(1)
-    # Ctrl-C reaches the whole group; the parent alone answers it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # A pool's worker would wait for ever for a parent that was killed.
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def draw_batch(

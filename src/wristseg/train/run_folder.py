@@ -19,7 +19,7 @@ from pathlib import Path
 import filelock
 import yaml
 
-from wristseg.artifacts import write_json, write_text
+from wristseg.artifacts import sweep_temporaries, write_json, write_text
 from wristseg.configs import TrainConfig
 from wristseg.errors import UsageError
 from wristseg.train.checkpoints import BEST, LAST

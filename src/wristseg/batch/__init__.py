@@ -1,0 +1,1 @@
+"""Bulk labelling: thousands of videos in, exact masks out, on one machine or many."""

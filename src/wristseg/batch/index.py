@@ -1,0 +1,89 @@
+"""``index.jsonl``: one line per input, sorted, the same whatever made the outputs and how often.
+
+Each part of a job (``--shard i/n``) writes its lines to a file of its own; the index is all of
+them. Lines are those of the manifests, which hold further facts that differ from run to run. Called
+by ``batch.label``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from wristseg.batch.store import Store
+
+__all__ = ["INDEX", "entries_of", "write_image_coco", "write_index"]
+
+INDEX = "index.jsonl"
+IMAGE_COCO = "images.coco.json"
+_PARTS = "parts"
+
+
+def write_index(
+    store: Store, entries: Iterable[Mapping[str, Any]], *, part: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """Write the lines of a part of the job, and the index of all parts there are so far.
+
+    Args:
+        store: Where outputs go.
+        entries: The lines of this part.
+        part: Its number, from 0, and the number of parts.
+
+    Returns:
+        All lines of the index.
+    """
+    number, parts = part
+    own = f"{_PARTS}/{number + 1:06d}-of-{parts:06d}.jsonl"
+    store.write_text(own, _lines(entries))
+    for name in store.names(_PARTS, ".jsonl"):
+        if not name.endswith(f"-of-{parts:06d}.jsonl"):
+            store.delete(name)  # of a run that was divided in another way
+    while True:
+        names = store.names(_PARTS, ".jsonl")
+        lines = [entry for name in names for entry in entries_of(store, name)]
+        lines.sort(key=lambda entry: str(entry["input"]))
+        store.write_text(INDEX, _lines(lines))
+        # Another part that ended meanwhile may have been overwritten by these lines.
+        if store.names(_PARTS, ".jsonl") == names:
+            return lines
+
+
+def entries_of(store: Store, name: str = INDEX) -> Iterator[dict[str, Any]]:
+    """Yield the lines of an index, or of a part of it."""
+    for line in (store.read_text(name) or "").splitlines():
+        yield json.loads(line)
+
+
+def write_image_coco(store: Store, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Join the COCO files of all images to one, in which each image has its own name again."""
+    joined: dict[str, Any] = {}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for entry in entries:
+        name = next((name for name in entry["outputs"] if name.endswith(".coco.json")), None)
+        if entry["kind"] != "image" or name is None:
+            continue
+        text = store.read_text(name)
+        if text is None:
+            continue
+        said = json.loads(text)
+        joined = joined or {"info": said["info"], "categories": said["categories"]}
+        image_id = len(images) + 1
+        file_name = PurePosixPath(str(entry["input"])).name
+        images.append({**said["images"][0], "id": image_id, "file_name": file_name})
+        for annotation in said["annotations"]:
+            numbers = {"id": len(annotations) + 1, "image_id": image_id}
+            annotations.append({**annotation, **numbers})
+    if images:
+        content = {**joined, "images": images, "annotations": annotations}
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        store.write_text(IMAGE_COCO, text + "\n")
+
+
+def _lines(entries: Iterable[Mapping[str, Any]]) -> str:
+    ordered = sorted(entries, key=lambda entry: str(entry["input"]))
+    return "".join(
+        json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n" for entry in ordered
+    )
