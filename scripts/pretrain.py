@@ -105,7 +105,7 @@ def main() -> None:
         dist.init_process_group("gloo")
     sides = [_split(folder, given.val_share) for folder in given.datasets]
     network = SegmentationNetwork(len(sides[0][0].classes)).to(memory_format=torch.channels_last)
-    earlier = _start(network, given.weights)
+    earlier = _start(network, given.weights, given.shares)
     decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     given.output.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,12 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the weights that ship.")
     parser.add_argument("datasets", type=Path, nargs="+", help="rendered with --exact-masks")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, help="weights.ckpt of an earlier stage")
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", default=[], help="weights.ckpt of earlier stages: a mean"
+    )
+    parser.add_argument(
+        "--shares", type=float, nargs="+", help="of each of --weights in the mean (default: equal)"
+    )
     parser.add_argument(
         "--scales",
         type=Scale.parse,
@@ -193,12 +198,22 @@ def _split(folder: Path, val_share: float) -> Side:
     return dataset, stems[:kept], stems[kept:]
 
 
-def _start(network: SegmentationNetwork, checkpoint: Path | None) -> dict[str, Any]:
-    """Load an earlier stage's weights, and return what it wrote down."""
-    if checkpoint is None:
+def _start(
+    network: SegmentationNetwork, checkpoints: Sequence[Path], shares: Sequence[float] | None
+) -> dict[str, Any]:
+    """Load the mean of earlier stages' weights, and return what the last wrote down.
+
+    After https://arxiv.org/abs/2203.05482: weights of one descent may be averaged.
+    """
+    if not checkpoints:
         return {}
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
-    made: dict[str, Any] = json.loads((checkpoint.parent / _MADE).read_text(encoding="utf-8"))
+    shares = shares or [1 / len(checkpoints)] * len(checkpoints)
+    read = [torch.load(path, weights_only=True)["state_dict"] for path in checkpoints]
+    for name, weight in network.state_dict().items():
+        # A counter of batches, the only whole number, ends as that of the last stage.
+        terms = [share * state[name] for share, state in zip(shares, read, strict=True)]
+        weight.copy_(sum(terms) if weight.is_floating_point() else read[-1][name])
+    made: dict[str, Any] = json.loads((checkpoints[-1].parent / _MADE).read_text(encoding="utf-8"))
     return made
 
 

@@ -102,9 +102,9 @@ def test_a_record_of_a_later_format_says_so(packed):
         read_packed(packed / "sim-84.json")
 
 
-def test_names_lead_to_shipped_models_and_sim_is_the_large_one(packed, monkeypatch):
+def test_names_lead_to_shipped_models_and_sim_is_the_one_for_new_looks(packed, monkeypatch):
     monkeypatch.setattr(packed_file, "_FOLDER", packed)
-    assert model_path("sim") == model_path("sim-640") == packed / "sim-640.json"
+    assert model_path("sim") == model_path("sim-320") == packed / "sim-320.json"
     assert model_path("sim-84") == shipped_weights("sim-84") == packed / "sim-84.json"
     assert is_shipped(model_path("sim"))
     assert not is_shipped(packed.parent / "best.ckpt")

@@ -55,7 +55,7 @@ def test_predict_needs_no_training(shipped, frame, tmp_path):
 
 def test_robot_code_loads_them_by_name(shipped):
     frame = np.zeros((48, 64, 3), np.uint8)
-    assert Segmenter.load("sim", device="cpu").info.preprocess.size_hw == (480, 640)
+    assert Segmenter.load("sim", device="cpu").info.preprocess.size_hw == (240, 320)
     assert Segmenter.load("sim-84", device="cpu").info.preprocess.size_hw == (84, 84)
     assert SegmentationInference("sim-84", "cpu").predict(frame).shape == (48, 64)
 
@@ -63,9 +63,9 @@ def test_robot_code_loads_them_by_name(shipped):
 def test_info_says_how_they_were_made(shipped, capsys):
     assert info(["sim", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["preprocess"]["size_hw"] == [480, 640]
+    assert said["preprocess"]["size_hw"] == [240, 320]
     assert said["made"]["seeds"] == [1, 2]
-    assert said["tensors_sha256"] == read_packed(shipped / "sim-640.json").tensors_sha256
+    assert said["tensors_sha256"] == read_packed(shipped / "sim-320.json").tensors_sha256
     assert info(["sim-84"]) == 0
     assert "figures" in capsys.readouterr().out
 
