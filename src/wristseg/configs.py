@@ -245,6 +245,8 @@ class TrainConfig(Levers, _TrainInput):
             raise UsageError("--weight-decay, --num-workers and --cache-gib: expected 0 or more")
         if not 1.0 <= self.process_timeout_s <= 86400.0:
             raise UsageError(f"--process-timeout-s {self.process_timeout_s}: expected 1 to 86400")
+        if self.precision == "64-true" and self.ema is not None:
+            raise UsageError("--precision 64-true, --ema: the average is kept in float32")
         if self.masks_dir is not None and self.annotations is not None:
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
         if self.folds is not None and (self.folds < 2 or self.resume):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from wristseg.configs import TrainConfig
 from wristseg.errors import DataError, TrainingError, UsageError
@@ -37,6 +39,13 @@ __all__ = [
     "process_count",
     "process_layout",
 ]
+
+#: Option of DDP by which buffers are sent before each step; PyTorch 2.15 has renamed it.
+_SYNC_BUFFERS = (
+    "forward_sync_buffers"
+    if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+    else "broadcast_buffers"
+)
 
 #: How libraries say that another process has gone, or that it has not answered in time.
 _GONE = ("gloo", "Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")
@@ -78,7 +87,7 @@ def make_strategy(config: TrainConfig, devices: str | int, num_nodes: int) -> DD
         timeout=timedelta(seconds=config.process_timeout_s),
         # Validation has a step more on some processes, which would wait for the others for ever;
         # statistics are shared (train.sync_norm) or averaged before it.
-        broadcast_buffers=False,
+        **{_SYNC_BUFFERS: False},
     )
 
 
