@@ -38,6 +38,7 @@ __all__ = [
     "most_steps",
     "process_count",
     "process_layout",
+    "total_of",
 ]
 
 #: Option of DDP by which buffers are sent before each step; PyTorch 2.15 has renamed it.
@@ -124,6 +125,15 @@ def most_steps(steps: int, device: torch.device) -> int:
     return int(most)
 
 
+def total_of(count: int, device: torch.device) -> int:
+    """Return the sum of a number over all processes."""
+    if process_count() == 1:
+        return count
+    total = torch.tensor(count, device=device)
+    torch.distributed.all_reduce(total)
+    return int(total)
+
+
 def average_statistics(network: nn.Module) -> None:
     """Give all processes the mean of their running statistics, where they kept their own."""
     for module in network.modules():
@@ -178,7 +188,8 @@ def ends_together(trainer: pl.Trainer) -> Iterator[None]:
             raise
         raise TrainingError(
             f"process {trainer.global_rank} of {trainer.world_size}: "
-            f"{reason or 'another process of this training has ended or does not answer'}; "
+            f"{reason or 'another process of this training has ended or does not answer'} "
+            f"({str(error).splitlines()[0][:200]}); "
             "the checkpoints hold the epochs before: the same command with --resume goes on"
         ) from error
     if own is not None:
