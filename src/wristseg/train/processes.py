@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 #: Option of DDP by which buffers are sent before each step; PyTorch 2.15 has renamed it.
-_SYNC_BUFFERS = (
-    "forward_sync_buffers"
-    if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
-    else "broadcast_buffers"
+_SYNC_BUFFERS = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in inspect.signature(DistributedDataParallel).parameters
 )
 
 #: How libraries say that another process has gone, or that it has not answered in time.
@@ -84,12 +84,10 @@ def make_strategy(config: TrainConfig, devices: str | int, num_nodes: int) -> DD
     """Return DDP where there are several processes or ``--strategy`` asks for it."""
     if config.strategy == "auto" and str(devices) == "1" and num_nodes == 1:
         return "auto"
-    return _WatchedDDP(
-        timeout=timedelta(seconds=config.process_timeout_s),
-        # Validation has a step more on some processes, which would wait for the others for ever;
-        # statistics are shared (train.sync_norm) or averaged before it.
-        **{_SYNC_BUFFERS: False},
-    )
+    # Validation has a step more on some processes, which would wait for the others for ever;
+    # statistics are shared (train.sync_norm) or averaged before it.
+    options: dict[str, Any] = {_SYNC_BUFFERS: False}
+    return _WatchedDDP(timeout=timedelta(seconds=config.process_timeout_s), **options)
 
 
 class _WatchedDDP(DDPStrategy):
