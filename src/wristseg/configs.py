@@ -243,8 +243,7 @@ class TrainConfig(Levers, _TrainInput):
             raise UsageError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
         if self.weight_decay < 0.0 or self.num_workers < 0 or not self.cache_gib >= 0.0:
             raise UsageError("--weight-decay, --num-workers and --cache-gib: expected 0 or more")
-        if not 1.0 <= self.process_timeout_s <= 86400.0:
-            raise UsageError(f"--process-timeout-s {self.process_timeout_s}: expected 1 to 86400")
+        self._check_device_options()
         if self.masks_dir is not None and self.annotations is not None:
             raise UsageError("--masks-dir and --annotations: masks come from one of them, not both")
         if self.folds is not None and (self.folds < 2 or self.resume):
@@ -254,6 +253,12 @@ class TrainConfig(Levers, _TrainInput):
                 f"--mix-share {self.mix_share}, --batch-size {self.batch_size}: comes to "
                 f"{self.mixed_per_batch} mixed frames a batch; expected at least one of each kind"
             )
+
+    def _check_device_options(self) -> None:
+        if not 1.0 <= self.process_timeout_s <= 86400.0:
+            raise UsageError(f"--process-timeout-s {self.process_timeout_s}: expected 1 to 86400")
+        if self.precision == "64-true" and self.ema is not None:
+            raise UsageError("--precision 64-true, --ema: the average is kept in float32")
 
     @property
     def mixed_per_batch(self) -> int:

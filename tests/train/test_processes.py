@@ -49,10 +49,10 @@ def largest_difference(one, other):
     "options",
     [
         ("--loss", "iou"),
-        ("--loss", "compound", "--kernel-lr", 0.01, "--ema", 0.9, "--unlabeled", "ignore"),
+        ("--loss", "compound", "--kernel-lr", 0.01, "--unlabeled", "ignore"),
         ("--loss", "ce"),
     ],
-    ids=["iou", "compound-muon-ema", "ce"],
+    ids=["iou", "compound-muon", "ce"],
 )
 def test_f29_two_processes_train_the_weights_and_val_iou_of_one(dataset, tmp_path, options):
     # In float64: AdamW makes full steps of gradients that are nothing but rounding.

@@ -23,7 +23,13 @@ from wristseg.metrics import class_iou, confusion_matrix, mean_iou
 from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.train.optimizer import ETA_MIN, OptimizerPlan
-from wristseg.train.processes import BatchSums, average_statistics, most_steps, process_count
+from wristseg.train.processes import (
+    BatchSums,
+    average_statistics,
+    most_steps,
+    process_count,
+    total_of,
+)
 
 __all__ = ["ETA_MIN", "EfficientViTSegModule"]
 
@@ -112,8 +118,10 @@ class EfficientViTSegModule(pl.LightningModule):
                 f"epoch {self.current_epoch}, step {batch_idx}: the loss is {loss.item()}; "
                 "the checkpoints hold the last finite weights. Try a smaller --lr"
             )
-        size = len(masks)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=size, sync_dist=True)
+        # All have the same loss. Lightning's own mean over processes divides by their mean number
+        # of frames, rounded down.
+        size = total_of(len(masks), self.device)
+        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=size)
         # Each process has the gradient by its own frames; DDP takes their mean, where it is a sum.
         return loss * process_count()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from wristseg.configs import TrainConfig
 from wristseg.errors import DataError, TrainingError, UsageError
@@ -36,7 +38,15 @@ __all__ = [
     "most_steps",
     "process_count",
     "process_layout",
+    "total_of",
 ]
+
+#: Option of DDP by which buffers are sent before each step; PyTorch 2.15 has renamed it.
+_SYNC_BUFFERS = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in inspect.signature(DistributedDataParallel).parameters
+)
 
 #: How libraries say that another process has gone, or that it has not answered in time.
 _GONE = ("gloo", "Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")
@@ -74,12 +84,10 @@ def make_strategy(config: TrainConfig, devices: str | int, num_nodes: int) -> DD
     """Return DDP where there are several processes or ``--strategy`` asks for it."""
     if config.strategy == "auto" and str(devices) == "1" and num_nodes == 1:
         return "auto"
-    return _WatchedDDP(
-        timeout=timedelta(seconds=config.process_timeout_s),
-        # Validation has a step more on some processes, which would wait for the others for ever;
-        # statistics are shared (train.sync_norm) or averaged before it.
-        broadcast_buffers=False,
-    )
+    # Validation has a step more on some processes, which would wait for the others for ever;
+    # statistics are shared (train.sync_norm) or averaged before it.
+    options: dict[str, Any] = {_SYNC_BUFFERS: False}
+    return _WatchedDDP(timeout=timedelta(seconds=config.process_timeout_s), **options)
 
 
 class _WatchedDDP(DDPStrategy):
@@ -113,6 +121,15 @@ def most_steps(steps: int, device: torch.device) -> int:
     most = torch.tensor(steps, device=device)
     torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
     return int(most)
+
+
+def total_of(count: int, device: torch.device) -> int:
+    """Return the sum of a number over all processes."""
+    if process_count() == 1:
+        return count
+    total = torch.tensor(count, device=device)
+    torch.distributed.all_reduce(total)
+    return int(total)
 
 
 def average_statistics(network: nn.Module) -> None:
@@ -169,7 +186,8 @@ def ends_together(trainer: pl.Trainer) -> Iterator[None]:
             raise
         raise TrainingError(
             f"process {trainer.global_rank} of {trainer.world_size}: "
-            f"{reason or 'another process of this training has ended or does not answer'}; "
+            f"{reason or 'another process of this training has ended or does not answer'} "
+            f"({str(error).splitlines()[0][:200]}); "
             "the checkpoints hold the epochs before: the same command with --resume goes on"
         ) from error
     if own is not None:
