@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,10 +14,12 @@ from tests.predict.clips import make_clip
 from wristseg.batch.index import INDEX, write_index
 from wristseg.batch.inputs import find_items, part_of
 from wristseg.batch.item import Labeller
-from wristseg.batch.job import Item, Job
+from wristseg.batch.job import Item, Job, Outcome
+from wristseg.batch.ray_engine import _Actor
 from wristseg.batch.records import Records
 from wristseg.batch.store import open_store
 from wristseg.classes import DEFAULT_CLASSES
+from wristseg.errors import CheckpointError
 from wristseg.interruption import Terminated
 
 
@@ -185,3 +188,24 @@ def test_index_forgets_parts_of_another_division(tmp_path):
     write_index(store, [{"input": "old.mp4"}], part=(0, 2))
     lines = write_index(store, [{"input": "new.mp4"}], part=(0, 1))
     assert lines == [{"input": "new.mp4"}]
+
+
+def test_actor_answers_with_rows_and_never_raises(job, item):
+    row = {"number": 4, "item": json.dumps(dataclasses.asdict(item))}
+    answer = _Actor(job, lambda _job: StubModel())(row)
+    outcome = Outcome(**json.loads(answer["outcome"]))
+    assert (answer["number"], answer["error"], outcome.status, outcome.frames) == (4, "", "done", 3)
+    assert Labeller(job, StubModel()).label(item).entry == outcome.entry
+
+    def refuse(_job):
+        raise CheckpointError("another file on this machine")
+
+    answer = _Actor(job, refuse)(row)
+    assert (answer["error"], answer["code"]) == ("another file on this machine", 3)
+
+
+def test_actor_tells_that_outputs_cannot_be_written(job, item):
+    answer = _Actor(job, lambda _job: StubModel(OSError(28, "No space left on device")))
+    row = {"number": 0, "item": json.dumps(dataclasses.asdict(item))}
+    assert "No space left" in answer(row)["error"]
+    assert "No space left" in answer(row)["error"], "and goes on saying so"

@@ -225,7 +225,7 @@ def test_f17_interrupted_run_leaves_no_worker_no_attempt_and_goes_on(
         assert wait_for(lambda: list(output.rglob("*.done.json")), driver)
         workers = workers_of(driver.pid)
         driver.send_signal(number)
-        _, said = driver.communicate(timeout=60)
+        _, said = driver.communicate(timeout=200)
     assert driver.returncode == code, said
     assert "Traceback" not in said
     assert workers

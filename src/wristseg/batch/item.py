@@ -106,13 +106,14 @@ class Labeller:
         records: Records,
         on_frame: Callable[[], object],
     ) -> Outcome:
-        number = records.begin()
+        before = records.attempts()
         try:
+            number = records.begin()
             if isinstance(source, DataError):
                 raise source
             said = self._make(source, item, records, on_frame)
         except (Terminated, KeyboardInterrupt, OSError):
-            records.withdraw()  # no fault of the input
+            records.withdraw(to=before)  # no fault of the input
             raise
         except DataError as error:
             reason = error.problems

@@ -34,8 +34,9 @@ Event: TypeAlias = Outcome | Frames
 _SHORT_S = 0.2
 #: So many workers in a row that end before their model is loaded end the job.
 _MOST_FAILED_STARTS = 3
-#: Seconds that workers have to end, first by themselves, then after SIGTERM.
-_LEAVE_S, _STOP_S = 5.0, 5.0
+#: Seconds that workers have to end, first by themselves, then after SIGTERM: at most, on a busy
+#: machine. One that is killed then cannot take its attempt back.
+_LEAVE_S, _STOP_S = 5.0, 20.0
 _TICK_S = 0.5
 #: Seconds that a worker has for loading its model at least, however short inputs may take.
 _LOAD_S = 300.0

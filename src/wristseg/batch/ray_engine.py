@@ -113,6 +113,7 @@ def _round(
         fn_constructor_args=(job, load),
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=1,
+        num_gpus=_gpus(job),
     )
     for row in dataset.iter_rows():
         if row["error"]:
@@ -120,6 +121,14 @@ def _round(
             error.exit_code = int(row["code"])
             raise error
         yield int(row["number"]), Outcome(**json.loads(row["outcome"]))
+
+
+def _gpus(job: Job) -> int | None:
+    """Return the GPUs of an actor: Ray hides them from one that asks for none."""
+    import ray
+
+    on_gpu = job.runtime == "torch" and job.device != "cpu"
+    return 1 if on_gpu and ray.cluster_resources().get("GPU", 0) >= 1 else None
 
 
 @contextmanager

@@ -79,9 +79,13 @@ class Records:
         said = self._read("attempts")
         return [_NO_RESULT] if said is None else list(said["reason"])
 
-    def withdraw(self) -> None:
-        """Take an attempt back that was interrupted from outside."""
-        self._count(max(0, self.attempts() - 1), self.reason())
+    def withdraw(self, *, to: int) -> None:
+        """Take an attempt back that was interrupted from outside.
+
+        Args:
+            to: How many there were before it, whether or not it has been counted already.
+        """
+        self._count(to, self.reason())
 
     def fail(self, reason: list[str]) -> None:
         """Keep why an attempt failed."""
