@@ -234,6 +234,6 @@ def test_an_export_may_be_given_another_contract(quick, run_folder):
 def test_a_contract_that_does_not_fit_leaves_no_export(quick, run_folder):
     file = run_folder / "contract.yaml"
     file.write_text("class_map: {cube: 1}\n")
-    with pytest.raises(CheckpointError, match="class_map lacks unlabeled"):
+    with pytest.raises(DataError, match="class_map lacks unlabeled"):
         export(ExportConfig(run_folder / "best.ckpt", observation=file))
     assert files_in(run_folder) == {"best.ckpt", "contract.yaml"}
