@@ -124,6 +124,8 @@ def make_server(review: Review, access: Access) -> _Server:
         loop="asyncio",
         ws="none",
         lifespan="off",
+        # uvicorn's own set-up closes the handlers of everything else in the process.
+        log_config=None,
         log_level="error",
         access_log=False,
         proxy_headers=False,
