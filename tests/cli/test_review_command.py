@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import http.client
+import logging
 import signal
 import socket
 import subprocess
@@ -88,6 +89,21 @@ def test_a_model_that_cannot_be_used_ends_it(coco_dataset, tmp_path, capsys):
     arguments = ["review", str(coco_dataset), "--no-open", "--checkpoint", str(checkpoint)]
     assert main(arguments) == 3
     assert f"{checkpoint}: " in capsys.readouterr().err
+
+
+def test_the_server_leaves_the_logging_of_its_process_alone(coco_dataset, tmp_path):
+    class Handler(logging.Handler):
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    handler = Handler()
+    checkpoint = tmp_path / "best.onnx"
+    checkpoint.write_bytes(b"no model")
+    arguments = ["review", str(coco_dataset), "--no-open", "--checkpoint", str(checkpoint)]
+    assert main(arguments) == 3
+    assert not handler.closed
 
 
 def test_interrupted_before_the_model_is_ready_it_leaves_no_process_behind(coco_dataset, tmp_path):
