@@ -135,6 +135,7 @@ def test_f29_a_killed_process_ends_the_other_with_a_message(dataset, tmp_path, g
     processes = start_ranks(2, *small_options(dataset, run), "--epochs", 1000)
     wait_for(run / "last.ckpt", processes)
     processes[gone].kill()
+    processes[gone].communicate()
     said = told_by(processes[1 - gone])
     assert f"process {1 - gone} of 2: another process of this training has ended" in said
     assert "--resume" in said

@@ -101,6 +101,8 @@ def quiet_libraries() -> Iterator[None]:
         with warnings.catch_warnings():
             # Lightning 2.6 with torch 2.9 and later: isinstance on a class torch has renamed.
             warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+            # train/loss is the same in all processes (train.module).
+            warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log")
             yield
     finally:
         cv2.setNumThreads(threads)
