@@ -59,7 +59,7 @@ def test_file_of_the_plain_script_says_what_it_does_not_say(capsys, tmp_path, ne
     path = save_plain_checkpoint(tmp_path / "best.ckpt", network, dataset=np.str_("d"))
     assert main([str(path)]) == 0
     printed = capsys.readouterr().out
-    assert "the plain Lightning script" in printed
+    assert "a plain Lightning script" in printed
     assert "not said" in printed
 
 

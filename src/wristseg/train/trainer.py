@@ -30,8 +30,13 @@ from wristseg.train.progress import TrainingProgress
 __all__ = ["is_main", "make_trainer", "quiet_libraries"]
 
 
-def make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
+def make_trainer(config: TrainConfig, console: Console, *, resumable: bool = True) -> pl.Trainer:
     """Return the trainer of a run.
+
+    Args:
+        config: Options of the training.
+        console: Where progress goes.
+        resumable: Whether ``--resume`` can go on with it, should it be stopped.
 
     Raises:
         UsageError: Accelerator, devices, strategy and precision do not go together here.
@@ -54,7 +59,7 @@ def make_trainer(config: TrainConfig, console: Console) -> pl.Trainer:
                 *averages,
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
                 History(folder / "results.csv"),
-                TrainingProgress(console, checkpoints),
+                TrainingProgress(console, checkpoints, resumable=resumable),
                 checkpoints,
             ],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
