@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from wristseg.cli.train import main
 from wristseg.configs import TrainConfig
 from wristseg.errors import UsageError
 from wristseg.recipes import recipe_options
+from wristseg.train.module import EfficientViTSegModule
 
 
 @pytest.fixture
@@ -47,6 +49,22 @@ def test_every_frame_is_judged_once_by_a_model_of_the_other_recordings(arguments
     assert "trained without its recording" in " ".join(page.split())
     assert f"report: {folder / 'report.html'}" in capsys.readouterr().out
     assert not (tmp_path / "run" / "best.ckpt").exists()
+
+
+def test_an_interrupted_fold_promises_no_resume(arguments, capsys, monkeypatch):
+    step = EfficientViTSegModule.training_step
+
+    def stop(self, batch, batch_idx):
+        if self.current_epoch == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(EfficientViTSegModule, "training_step", stop)
+    longer = ["2" if before == "--epochs" else word for before, word in pairwise(["", *arguments])]
+    assert main([*longer, "--folds", "2"]) == 130
+    said = capsys.readouterr().err
+    assert "last.ckpt keeps the epochs before\n" in said
+    assert "--resume" not in said
 
 
 def test_the_next_command_trains_with_the_options_that_were_cross_validated(tmp_path):

@@ -64,6 +64,7 @@ def test_info_says_how_they_were_made(shipped, capsys):
     assert info(["sim", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["preprocess"]["size_hw"] == [240, 320]
+    assert said["made_by"] == "the commands under made"
     assert said["made"]["seeds"] == [1, 2]
     assert said["tensors_sha256"] == read_packed(shipped / "sim-320.json").tensors_sha256
     assert info(["sim-84"]) == 0

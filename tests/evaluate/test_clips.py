@@ -85,7 +85,7 @@ def test_folders_are_searched_for_videos(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     assert find_clips([tmp_path, clips[1]]) == clips
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no image or video"):
+    with pytest.raises(UsageError, match=r"--clip .*: no image or video"):
         find_clips([tmp_path / "empty"])
     with pytest.raises(DataError, match="no such file"):
         find_clips([tmp_path / "gone.mp4"])

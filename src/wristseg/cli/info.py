@@ -94,9 +94,8 @@ def _facts(info: ModelInfo, sha256: str) -> dict[str, Any]:
 def _made_by(info: ModelInfo) -> str:
     if info.path.suffix == PACKED_SUFFIX:
         return "the commands under made"
-    # Also of scripts/pretrain.py, from whose checkpoints the packed models are.
-    plain = "a plain Lightning script"
-    trained = plain if info.legacy else "wristseg train"
+    # scripts/pretrain.py is one too: exports of the weights that ship say so.
+    trained = "a plain Lightning script" if info.legacy else "wristseg train"
     return trained if info.export is None else f"wristseg export, from a checkpoint of {trained}"
 
 

@@ -103,8 +103,9 @@ def read_split(path: Path, frames: Sequence[SplitFrame]) -> Split:
         split = Split(train=tuple(content["train"]), val=tuple(content["val"]))
         named = Counter([*split.train, *split.val])
     except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(
-            path, f"not readable as a split: {error!r}; expected the split.json of a training"
+            path, f"not readable as a split: {problem}; expected the split.json of a training"
         ) from error
     if named != Counter(frame.stem for frame in frames):
         raise DataError(

@@ -88,7 +88,8 @@ def find_clips(given: Sequence[Path]) -> list[Path]:
     """
     clips = []
     for path in given:
-        videos = [source.path for source in find_sources(str(path)) if source.kind == "video"]
+        found = find_sources(str(path), option="--clip")
+        videos = [source.path for source in found if source.kind == "video"]
         if not videos:
             raise UsageError(f"--clip {path}: no video")
         clips += videos

@@ -95,7 +95,7 @@ def pseudo_label(config: PseudoLabelConfig) -> PseudoLabels:
         _label_all(frames, model, done, folder, config)
         done.problems = frames.problems
         if not done.images:
-            raise DataError(", ".join(config.inputs), _nothing_labelled(done, config))
+            raise DataError("input", _nothing_labelled(done, config))
         _write_besides(folder, done, model, config)
     return done
 

@@ -129,7 +129,7 @@ def suggest(config: SuggestConfig) -> Suggestions:
         order=config.order,
     )
     if not chosen:
-        raise DataError(", ".join(config.inputs), _nothing_chosen(done))
+        raise DataError("input", _nothing_chosen(done))
     with target.written() as folder:
         done.frames, tiles = _stored(config, model, chosen, folder)
         write_sheet(folder / "overview.jpg", tiles, columns=5)

@@ -71,7 +71,8 @@ def train(
         console.print("the training is finished; only its report is missing", highlight=False)
         return summarize_finished(config.output_dir)
     with quiet_libraries():
-        trainer = make_trainer(config, console)
+        # One fold of several is no command of its own.
+        trainer = make_trainer(config, console, resumable=split_file is None)
         resumed = resume_point(config, console) if config.resume else None
         data = load_training_data(
             config,

@@ -24,10 +24,14 @@ class TrainingProgress(pl.Callback):
     Args:
         console: Where to write, normally stderr.
         checkpoints: Knows what is kept when a training is interrupted.
+        resumable: Whether ``--resume`` can go on with it.
     """
 
-    def __init__(self, console: Console, checkpoints: RunCheckpoints) -> None:
+    def __init__(
+        self, console: Console, checkpoints: RunCheckpoints, *, resumable: bool = True
+    ) -> None:
         self._console = console
+        self._resumable = resumable
         self._checkpoints = checkpoints
         self._bar: Progress | None = None
         self._epoch_started = 0.0
@@ -107,9 +111,9 @@ class TrainingProgress(pl.Callback):
         self._close()
         # Whether it is there, not a count: a signal may come right after the file did.
         if not isinstance(exception, Exception) and self._checkpoints.last.exists():
+            how = ": the same command with --resume goes on" if self._resumable else ""
             self._console.print(
-                f"stopped; {self._checkpoints.last} keeps the epochs before: the same command with "
-                "--resume goes on",
+                f"stopped; {self._checkpoints.last} keeps the epochs before{how}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -32,13 +32,16 @@ from wristseg.train.sync_norm import SharedStatistics
 __all__ = ["is_main", "make_trainer", "quiet_libraries"]
 
 
-def make_trainer(config: TrainConfig, console: Console, *, parts: int = 1) -> pl.Trainer:
+def make_trainer(
+    config: TrainConfig, console: Console, *, parts: int = 1, resumable: bool = True
+) -> pl.Trainer:
     """Return the trainer of a run.
 
     Args:
         config: Options of the training.
         console: Where progress goes.
         parts: Parts of a batch, which make one step together (``train.memory``).
+        resumable: Whether ``--resume`` can go on with it, should it be stopped.
 
     Raises:
         UsageError: Accelerator, devices, strategy and precision do not go together here.
@@ -64,7 +67,7 @@ def make_trainer(config: TrainConfig, console: Console, *, parts: int = 1) -> pl
                 *averages,
                 EarlyStopping("val/iou", mode="max", patience=config.patience),
                 History(folder / "results.csv"),
-                TrainingProgress(console, checkpoints),
+                TrainingProgress(console, checkpoints, resumable=resumable),
                 checkpoints,
             ],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
