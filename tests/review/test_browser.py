@@ -121,7 +121,7 @@ def test_the_page_is_there_before_the_model_and_shows_its_masks_once_it_is(
         until.set()
         page.wait(".pane .title:text-is('model')")
         page.wait("#facts :text('model and label agree')")
-        page.page.wait_for_function("document.getElementById('scan').textContent === ''")
+        page.wait("#scan:empty", state="attached")
         assert page.errors == []
 
 

@@ -23,6 +23,7 @@ class Page {
     this.mode = "grid";
     this.unsent = new Set();
     this.redrawing = false;
+    this.asked = 0;
     this.fillBar();
     this.listen();
     this.keys = new Keys(this.actions());
@@ -281,9 +282,10 @@ class Page {
   async showFrame(number) {
     if (number === null) return;
     this.refreshSingle();
+    const asked = ++this.asked;
     const pictures = this.pictures.peek(number) ?? (await this.pictures.get(number));
     if (this.store.cursor !== number || this.mode !== "single") return;
-    if (this.pictures.peek(number) !== pictures) return; // forgotten meanwhile, and asked for again
+    if (asked !== this.asked) return; // the same frame was asked for again, and there is more to it now
     this.viewer.show(pictures);
     this.pictures.fetchAround(number);
     this.look(number);

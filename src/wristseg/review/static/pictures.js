@@ -54,7 +54,8 @@ export class Pictures {
       const byOrder = Object.fromEntries(this.#store.orders.map((order, i) => [order, labels[i]]));
       entry.now = { number, bitmap, model, labels: byOrder, fault: null };
     } catch (error) {
-      if (signal.aborted && this.#kept.get(number) === entry) this.#kept.delete(number);
+      const passing = signal.aborted || error.status === 0;
+      if (passing && this.#kept.get(number) === entry) this.#kept.delete(number);
       entry.now = { number, bitmap: null, model: null, labels: {}, fault: error.message };
     }
     return entry.now;
@@ -62,7 +63,7 @@ export class Pictures {
 
   /** Fetch everything anew: there is more to a frame than there was. */
   forget() {
-    for (const entry of this.#kept.values()) entry.stop.abort();
+    // What is under way may end: aborted, its connections would be in the way of the new ones.
     this.#kept.clear();
   }
 
