@@ -34,10 +34,10 @@ GUARDS = {
     ),
     "F07": Guard(
         "images.py",
-        "        image.load()\n",
-        "        from PIL import ImageFile\n\n"
-        "        ImageFile.LOAD_TRUNCATED_IMAGES = True\n"
-        "        image.load()\n",
+        "    image.load()\n",
+        "    from PIL import ImageFile\n\n"
+        "    ImageFile.LOAD_TRUNCATED_IMAGES = True\n"
+        "    image.load()\n",
         "test_images.py::test_f07",
     ),
     "F12": Guard(

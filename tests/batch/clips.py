@@ -63,8 +63,13 @@ def outputs_of(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         # Manifests say when and where, job.json by which commit; locks say nothing.
         if path.is_file() and not path.name.endswith((".done.json", "job.json"))
-        if not path.name.startswith(".lock")
+        if not path.name.startswith(".lock") and not _counts_for_nothing(path)
     }
+
+
+def _counts_for_nothing(path: Path) -> bool:
+    """Tell whether it counts attempts at what is done: its worker was killed before removing it."""
+    return path.suffix == ".attempts" and path.with_suffix(".done.json").exists()
 
 
 def workers_of(driver: int) -> list[int]:

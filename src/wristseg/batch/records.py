@@ -3,6 +3,7 @@
 Below the key of an input (``Job.key``) lie its outputs and, in this order:
 
     KEY.attempts            how often it was begun; raised before any work, gone when it is done
+                            (one that stays, its worker killed just then, counts for nothing)
     KEY.masks.mkv ...       the outputs, each of which appears whole
     KEY.done.json           what they are, with their hashes; only this makes them count
     KEY.quarantined.json    instead of it: why the input is not tried any more
