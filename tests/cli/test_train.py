@@ -51,9 +51,7 @@ def test_wrong_options_end_with_2_and_bad_data_with_3(arguments, tmp_path, capsy
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    "wrong", [["--devices", "bogus"], ["--devices", "0"], ["--strategy", "bogus"], ["--seed", "-1"]]
-)
+@pytest.mark.parametrize("wrong", [["--devices", "bogus"], ["--devices", "0"], ["--seed", "-1"]])
 def test_an_option_that_cannot_work_is_one_line(arguments, wrong, tmp_path, capsys):
     assert main([*arguments, *wrong]) == 2
     error = capsys.readouterr().err
