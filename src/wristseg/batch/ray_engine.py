@@ -136,6 +136,9 @@ def _cluster(workers: int | None, address: str | None) -> Generator[int, None, N
     """Connect to a cluster or start one; yields the number of actors."""
     # Read when Ray is imported: nothing is reported to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Below "uv run" Ray would make an environment for each actor anew, and wait for it for ever
+    # where that cannot be done; every machine has wristseg installed.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     try:
         import ray
@@ -145,8 +148,10 @@ def _cluster(workers: int | None, address: str | None) -> Generator[int, None, N
     where: dict[str, Any] = {"address": address}
     if address is None:
         where = {"num_cpus": actors + _SPARE_CPUS, "include_dashboard": False}
+    connected = ray.is_initialized()  # by the program that calls this: its cluster is taken
     try:
-        ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
+        if not connected:
+            ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
     except Exception as error:  # of many types, bare Exception among them
         reason = str(error).strip().splitlines()[0]
         if address is None:
@@ -166,4 +171,5 @@ def _cluster(workers: int | None, address: str | None) -> Generator[int, None, N
             )
         yield actors
     finally:
-        ray.shutdown()
+        if not connected:
+            ray.shutdown()
