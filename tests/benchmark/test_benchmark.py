@@ -119,7 +119,7 @@ def the_record_says_where_figures_come_from(folder, results):
     assert record["weights"] == {"96x64": "random, seeded", "32x32": "random, seeded"}
     assert record["options"]["predict_rounds"] == 2
     assert len(record["predictions"]) == len(results.predictions)
-    assert record["notes"] == []
+    assert record["notes"] == ["live loop: left out by --quick"]
 
 
 def page_and_plot_show_all_of_it(folder, results):

@@ -179,7 +179,10 @@ def test_f16_killed_and_resumed_training_equals_an_uninterrupted_one(trainings):
             assert torch.equal(value, resumed["state_dict"][key]), key
         assert whole["wristseg"]["metrics"] == resumed["wristseg"]["metrics"]
         rows = [
-            [line.split(",")[:4] for line in (trainings.folder / run / "results.csv").open()]
+            [
+                line.split(",")[:4]
+                for line in (trainings.folder / run / "results.csv").read_text().splitlines()
+            ]
             for run in ("whole", name)
         ]
         assert rows[0] == rows[1]
