@@ -14,6 +14,7 @@ import dataclasses
 import json
 import logging
 import os
+import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,8 @@ __all__ = ["run_ray"]
 _SPARE_CPUS = 1
 #: Inputs that an actor gets at once; those that a killed actor had are looked at again.
 _BLOCK = 8
+#: Seconds in which a cluster has to answer.
+_REACH_S = 10.0
 
 
 def run_ray(
@@ -131,6 +134,21 @@ def _gpus(job: Job) -> int | None:
     return 1 if on_gpu and ray.cluster_resources().get("GPU", 0) >= 1 else None
 
 
+def _require_reachable(address: str) -> None:
+    """Refuse an address that nobody answers at; Ray would go on trying for many minutes.
+
+    Raises:
+        UsageError: Nobody answers at host and port; ``auto`` and others without a port are Ray's.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"--address {address}: no cluster of Ray there: {error}") from error
+
+
 @contextmanager
 def _cluster(workers: int | None, address: str | None) -> Generator[int, None, None]:
     """Connect to a cluster or start one; yields the number of actors."""
@@ -145,6 +163,8 @@ def _cluster(workers: int | None, address: str | None) -> Generator[int, None, N
     except ModuleNotFoundError as error:
         raise MissingExtraError("ray", "ray") from error
     actors = default_threads() if workers is None else workers
+    if address is not None:
+        _require_reachable(address)
     where: dict[str, Any] = {"address": address}
     if address is None:
         where = {"num_cpus": actors + _SPARE_CPUS, "include_dashboard": False}
