@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from wristseg.batch.records import Records
 from wristseg.batch.store import open_store
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.errors import CheckpointError
-from wristseg.interruption import Terminated
+from wristseg.interruption import Terminated, signals_raise
 
 
 class StubModel:
@@ -128,6 +129,20 @@ def test_what_comes_from_outside_is_no_attempt(tmp_path, job, item, error):
     assert [count["attempts"] for count in records_in(tmp_path, "attempts")] == [0]
     assert Labeller(job, StubModel()).label(item).status == "done"
     assert records_in(tmp_path, "attempts") == []
+
+
+def test_f17_signal_while_the_manifest_is_written_waits_for_it(tmp_path, job, item, monkeypatch):
+    written = Records.finish
+
+    def interrupted(records, said):
+        signal.raise_signal(signal.SIGTERM)
+        written(records, said)
+
+    monkeypatch.setattr(Records, "finish", interrupted)
+    with pytest.raises(Terminated), signals_raise():
+        Labeller(job, StubModel()).label(item)
+    assert records_in(tmp_path, "attempts") == []
+    assert Labeller(job, StubModel()).label(item).kept
 
 
 def test_input_that_changes_under_the_reader_is_never_done(tmp_path, job, item):

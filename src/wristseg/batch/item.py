@@ -23,7 +23,7 @@ from wristseg.batch.masks import Place, make_outputs
 from wristseg.batch.records import Records
 from wristseg.batch.store import filesystem_of, local_path, open_store
 from wristseg.errors import CheckpointError, DataError
-from wristseg.interruption import Terminated
+from wristseg.interruption import Terminated, signals_deferred
 
 __all__ = ["Labeller", "load_model"]
 
@@ -106,14 +106,19 @@ class Labeller:
         records: Records,
         on_frame: Callable[[], object],
     ) -> Outcome:
-        before = records.attempts()
+        before, finished = records.attempts(), False
         try:
             number = records.begin()
             if isinstance(source, DataError):
                 raise source
             said = self._make(source, item, records, on_frame)
+            with signals_deferred():  # what is made shall count
+                records.finish({**said, "attempt": number})
+                finished = True
         except (Terminated, KeyboardInterrupt, OSError):
-            records.withdraw(to=before)  # no fault of the input
+            if not finished:
+                with signals_deferred():
+                    records.withdraw(to=before)  # no fault of the input
             raise
         except DataError as error:
             reason = error.problems
@@ -121,9 +126,9 @@ class Labeller:
         except Exception as error:
             reason = [f"{type(error).__name__}: {error}"]
         else:
-            records.finish({**said, "attempt": number})
             return Outcome(said["status"], _entry(item, said), said["frames"])
-        records.fail(reason)
+        with signals_deferred():
+            records.fail(reason)
         return (
             Outcome("failed") if number < self._job.attempts else _quarantine(item, records, reason)
         )

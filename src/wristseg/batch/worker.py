@@ -75,18 +75,17 @@ def work(requests: Connection, job: Job, load: Load) -> None:
         job: What is to be made.
         load: Makes the model.
     """
-    with contextlib.suppress(Terminated, BrokenPipeError, EOFError), signals_raise():
-        # After signals_raise, which would let Ctrl-C raise here too.
-        prepare_worker(grace_s=_GRACE_S)
+    prepare_worker(grace_s=_GRACE_S)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):
         try:
+            # SIGTERM simply ends it up to here: there is nothing to take back, and libraries turn
+            # what is raised while they are imported into errors of their own.
             labeller = Labeller(job, load(job))
             requests.send(Ready())
-            for request in _received(requests):
-                reporter = _Reporter(requests)
-                outcome = labeller.label(request.item, reporter.count)
-                reporter.flush()
-                requests.send(Answer(request.number, outcome))
-        except (BrokenPipeError, EOFError):
+            with contextlib.suppress(Terminated), signals_raise():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business, as before
+                _label_all(requests, labeller)
+        except (BrokenPipeError, ConnectionResetError, EOFError):
             raise
         except WristsegError as error:
             requests.send(Refused(str(error), error.exit_code))
@@ -94,8 +93,14 @@ def work(requests: Connection, job: Job, load: Load) -> None:
             place = error.filename2 or error.filename
             text = error.strerror or str(error)
             requests.send(Refused(text if place is None else f"{place}: {text}", 3))
-    # A second SIGTERM, while Python ends, has nothing left to stop.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _label_all(requests: Connection, labeller: Labeller) -> None:
+    for request in _received(requests):
+        reporter = _Reporter(requests)
+        outcome = labeller.label(request.item, reporter.count)
+        reporter.flush()
+        requests.send(Answer(request.number, outcome))
 
 
 def _received(requests: Connection) -> Iterator[Request]:
