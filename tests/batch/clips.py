@@ -38,9 +38,7 @@ def command(inputs: Path | str, output: Path | str, *options: str) -> list[str]:
     return [*head, "--checkpoint", "sim-84", *options]
 
 
-def label(
-    inputs: Path | str, output: Path | str, *options: str, timeout_s: float = 240, **environ: str
-):
+def label(inputs: Path | str, output: Path | str, *options: str, timeout_s: float = 240):
     """Run ``wristseg label`` to its end."""
     return subprocess.run(
         command(inputs, output, *options),

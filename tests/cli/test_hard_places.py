@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.datasets import make_coco_dataset
+from tests.rights import bound_by_rights
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and rights of Linux")
 
@@ -21,13 +22,7 @@ _ROOT = Path(__file__).parents[2]
 
 #: Runs one command per line of stdin, with files that end at so many bytes; says code and words.
 _CHILD = """
-import contextlib, ctypes, io, json, os, resource, sys
-if sys.argv[-1] != "again":
-    # Root passes over the rights of folders; from the next program on, this process does not:
-    # PR_CAPBSET_DROP of CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
-    for right in (1, 2) if os.getuid() == 0 else ():
-        ctypes.CDLL(None).prctl(24, right, 0, 0, 0)
-    os.execv(sys.executable, [*sys.orig_argv, "again"])
+import contextlib, io, json, resource, sys
 from wristseg.cli.main import main
 for line in sys.stdin:
     given, said = json.loads(line), io.StringIO()
@@ -49,7 +44,7 @@ class Commands:
     def __init__(self):
         environment = {**os.environ, "PYTHONPATH": str(_ROOT / "src"), "WRISTSEG_RUNTIME": "torch"}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD],
+            bound_by_rights([sys.executable, "-c", _CHILD]),
             env=environment,
             text=True,
             stdin=subprocess.PIPE,
