@@ -184,9 +184,10 @@ def test_ctrl_c_ends_with_130_and_a_whole_recording(checkpoint, clip, tmp_path):
          "--report", str(report)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    recording = tmp_path / f".masks.{process.pid}.tmp.jsonl"
     until = time.monotonic() + 200
-    while not recording.exists() and time.monotonic() < until:
+    while not list(tmp_path.glob(".masks.*.tmp.jsonl")):
+        assert process.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.1)
     time.sleep(1.0)  # a few masks
     process.send_signal(signal.SIGINT)
