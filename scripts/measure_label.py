@@ -111,7 +111,7 @@ def driver(items: int = 10_000, stub_ms: float = 10.0, count: int = 2) -> int:
                 elif isinstance(event, Outcome):
                     progress.add(event)
                     entries.append(event.entry)
-        write_index(open_store(job.output), entries, part=(0, 1))
+        write_index(open_store(job.output), entries, job=job.digest(), part=(0, 1))
         wall_s = time.perf_counter() - started
         own_s = _cpu_s(resource.RUSAGE_SELF) - before
     of_workers_s = _cpu_s(resource.RUSAGE_CHILDREN)

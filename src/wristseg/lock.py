@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wristseg.errors import UsageError
 
-__all__ = ["hold_lock"]
+__all__ = ["hold_lock", "is_held"]
 
 
 @contextlib.contextmanager
@@ -33,3 +33,15 @@ def hold_lock(path: Path, *, otherwise: str) -> Iterator[None]:
         except OSError as error:
             raise UsageError(otherwise) from error
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a process, this one included, holds a lock; the file need not be there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

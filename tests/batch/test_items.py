@@ -190,7 +190,7 @@ def test_index_of_all_parts_does_not_depend_on_their_order(tmp_path):
     for order in ((0, 1, 2), (2, 0, 1)):
         store = open_store(str(tmp_path / str(order)))
         for number in order:
-            write_index(store, entries[number::3], part=(number, 3))
+            write_index(store, entries[number::3], job="a", part=(number, 3))
         made.append(store.read_text(INDEX))
     assert made[0] == made[1]
     assert [json.loads(line)["input"] for line in made[0].splitlines()] == [
@@ -200,9 +200,19 @@ def test_index_of_all_parts_does_not_depend_on_their_order(tmp_path):
 
 def test_index_forgets_parts_of_another_division(tmp_path):
     store = open_store(str(tmp_path))
-    write_index(store, [{"input": "old.mp4"}], part=(0, 2))
-    lines = write_index(store, [{"input": "new.mp4"}], part=(0, 1))
+    write_index(store, [{"input": "old.mp4"}], job="a", part=(0, 2))
+    lines = write_index(store, [{"input": "new.mp4"}], job="a", part=(0, 1))
     assert lines == [{"input": "new.mp4"}]
+
+
+def test_index_holds_masks_of_one_model_alone(tmp_path, job):
+    other = dataclasses.replace(job, model_sha256="1" * 64)
+    assert other.digest() != job.digest() == dataclasses.replace(job, attempts=9).digest()
+    store = open_store(str(tmp_path))
+    write_index(store, [{"input": "a.mp4"}], job=other.digest(), part=(1, 2))
+    for number, name in ((0, "b.mp4"), (1, "c.mp4")):
+        lines = write_index(store, [{"input": name}], job=job.digest(), part=(number, 2))
+    assert lines == [{"input": "b.mp4"}, {"input": "c.mp4"}]
 
 
 def test_actor_answers_with_rows_and_never_raises(job, item):

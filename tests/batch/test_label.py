@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -185,13 +186,20 @@ def test_equal_inputs_are_labelled_once(tmp_path):
         (["--workers", "-1"], 2, "expected"),
         (["--address", "auto"], 2, "add --engine ray"),
         (["--checkpoint", "nothing.ckpt"], 3, "nothing.ckpt"),
+        (["--checkpoint", "sim-85"], 3, "one of sim, sim-640, sim-320, sim-84"),
         (["--shard", "99/100"], 2, "fewer inputs than parts"),
+        (["--camera", "wrist"], 2, "no input is a LeRobot data set"),
+        ([""], 2, "is empty"),
+        (["--output", ""], 2, "is empty"),
+        (["--output", "memory://bucket/out"], 2, "or --workers 0"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_written(
     inputs, tmp_path, capsys, options, code, said
 ):
-    given = [str(inputs), "--output", str(tmp_path / "out"), *options]
+    given = [str(inputs), *options]
+    if "--output" not in options:
+        given += ["--output", str(tmp_path / "out")]
     if "--checkpoint" not in options:
         given += ["--checkpoint", "sim-84"]
     assert main(given) == code
@@ -213,6 +221,55 @@ def test_f32_second_run_of_one_folder_is_refused(inputs, tmp_path, capsys):
         assert label_here(inputs, tmp_path / "out") == 2
         assert "another wristseg label writes" in capsys.readouterr().err
         driver.terminate()
+
+
+@pytest.mark.parametrize("options", [("--shard", "1/2"), ("--masks", "rle")])
+def test_f32_another_job_in_the_folder_of_one_that_runs_is_refused(
+    inputs, tmp_path, capsys, options
+):
+    with subprocess.Popen(command(inputs, tmp_path / "out", "--workers", "1")) as driver:
+        assert wait_for((tmp_path / "out" / "job.json").exists, driver)
+        assert label_here(inputs, tmp_path / "out", *options) == 2
+        assert "with another model, other options or another division" in capsys.readouterr().err
+        driver.terminate()
+    assert label_here(inputs, tmp_path / "out", *options) in {0, 4}, "once it has ended"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
+def test_f32_name_that_is_no_text_is_told_before_anything_is_written(tmp_path, capsys):
+    folder = make_inputs(tmp_path / "in", clips=1)
+    (folder / "clip_000.mp4").rename(folder / os.fsdecode(b"bad\xff.mp4"))
+    assert label_here(folder, tmp_path / "out") == 3
+    assert "bad\\udcff.mp4': the name is not UTF-8; rename the file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_f32_odd_names_are_labelled_as_others_are(tmp_path):
+    folder = make_inputs(tmp_path / "in", clips=4)
+    names = ["new\nline.mp4", "-dash [1]*.mp4", "ünïcödé 手.mp4", "100%'\".mp4"]
+    for clip, name in zip(sorted(folder.iterdir()), names, strict=True):
+        clip.rename(folder / name)
+    output = tmp_path / "out ü\n[x]"
+    assert label_here(folder, output) == 0
+    assert {Path(entry["input"]).name for entry in index_of(output)} == set(names)
+
+
+def test_links_that_lead_nowhere_are_quarantined(tmp_path):
+    folder = make_inputs(tmp_path / "in", clips=1)
+    (folder / "loop.mp4").symlink_to("loop.mp4")
+    (folder / "nothing.mp4").symlink_to("nothing")
+    assert label_here(folder, tmp_path / "out") == 4
+    assert statuses(tmp_path / "out") == ["done", "quarantined", "quarantined"]
+
+
+def test_images_of_one_name_are_told_apart_in_the_coco_file(tmp_path):
+    folders = [tmp_path / "in" / name for name in "ab"]
+    for i, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        Image.fromarray(frame_picture(i)).save(folder / "frame.png")
+    assert label_here(f"{tmp_path}/in/**/*.png", tmp_path / "out", "--coco") == 0
+    coco = json.loads((tmp_path / "out" / "images.coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["a/frame.png", "b/frame.png"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -85,6 +85,16 @@ def test_upload_that_fails_leaves_nothing(tmp_path):
     assert store.names("items", "") == []
 
 
+def test_store_that_cannot_be_written_to_is_told(monkeypatch, memory):
+    def refuse(*_arguments, **_options):
+        raise NotImplementedError
+
+    store = open_store("memory://bucket")
+    monkeypatch.setattr(memory, "put_file", refuse)
+    with pytest.raises(OSError, match="cannot be written to; choose"):
+        store.write_text("job.json", "1")
+
+
 def test_exception_of_a_store_is_no_fault_of_an_input(memory, monkeypatch):
     class NoCredentialsError(Exception):
         """As botocore has them: no OSError."""

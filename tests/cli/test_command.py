@@ -12,6 +12,7 @@ import pytest
 from wristseg.cli.command import run_command
 from wristseg.cli.main import COMMANDS, main
 from wristseg.errors import DataError, PartialResultError, UsageError
+from wristseg.packed_file import SHIPPED_MODELS
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,17 @@ def test_refusal_of_the_system_names_the_place_first(capsys):
     assert capsys.readouterr().err == "wristseg test: out/masks: File exists\n"
 
 
+def test_name_that_is_no_text_is_told(capsys):
+    def write(options):
+        "clips/bad\udcff.mp4".encode()
+
+    assert run(write) == 3
+    said = capsys.readouterr().err
+    assert said == (
+        "wristseg test: ...'clips/bad\\udcff.mp4'...: a name that is not UTF-8; rename it\n"
+    )
+
+
 def test_debug_shows_the_traceback():
     with pytest.raises(UsageError):
         run(failing(UsageError("a")), "--debug")
@@ -116,6 +128,8 @@ def test_help_of_a_command_opens_with_a_sentence_and_two_commands(capsys, comman
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
     assert printed.count(f"wristseg {command}") >= 2
+    named = [name for name in SHIPPED_MODELS if name in printed]
+    assert named in ([], list(SHIPPED_MODELS)), "all weights that ship, or none"
 
 
 PRINTING = """

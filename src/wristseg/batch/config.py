@@ -30,8 +30,8 @@ class LabelConfig:
     """Folder for masks and index.jsonl, or an address; what an earlier run finished there is
     kept."""
     checkpoint: str
-    """Model file, at the same path on every machine, or sim, sim-84: the weights that ship in the
-    package."""
+    """Model file, at the same path on every machine, or weights that ship: sim, sim-84, sim-320,
+    sim-640."""
     masks: MaskFormat = "video"
     """video: lossless, FFV1 in Matroska (images: PNG). rle: run lengths, one line of JSON per
     frame."""
@@ -67,6 +67,13 @@ class LabelConfig:
     def __post_init__(self) -> None:
         if not self.inputs:
             raise UsageError("no input: give videos, images, folders of them, or globs in quotes")
+        if "" in self.inputs or not self.output:  # of a variable that is not set: this folder
+            raise UsageError("an input or --output is empty; write . for the current folder")
+        if self.output.startswith("memory://") and self.workers != 0:
+            raise UsageError(
+                f"--output {self.output}: every worker process has a memory of its own; "
+                "expected a folder or a store that all of them reach, or --workers 0"
+            )
         least = 1 if self.engine == "ray" else 0
         if self.workers is not None and self.workers < least:
             raise UsageError(f"--workers {self.workers}: expected {least} or more")

@@ -7,6 +7,7 @@ is given the same texts has the same list and can take its part of it. Called by
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -29,8 +30,9 @@ def find_items(texts: Sequence[str], *, camera: str | None) -> list[Item]:
         camera: Camera of LeRobot data sets.
 
     Raises:
-        UsageError: A text names neither image nor video, or there is no such camera.
-        DataError: A path does not exist, or a data set breaks a rule.
+        UsageError: A text names neither image nor video, there is no such camera, or a camera is
+            named and no data set.
+        DataError: A path does not exist, a data set breaks a rule, or names cannot be written down.
         MissingExtraError: A library for such inputs is not installed.
     """
     items: dict[str, Item] = {}
@@ -45,6 +47,9 @@ def find_items(texts: Sequence[str], *, camera: str | None) -> list[Item]:
             found = [Item(str(source.path), source.kind) for source in sources]
         for item in found:
             items.setdefault(_place(item.name), item)
+    if camera is not None and not any(item.lerobot for item in items.values()):
+        raise UsageError(f"--camera {camera}: no input is a LeRobot data set; leave the option out")
+    _require_utf8(items.values())
     return sorted(items.values(), key=lambda item: item.name)
 
 
@@ -60,7 +65,24 @@ def part_of(items: Sequence[Item], part: tuple[int, int]) -> list[Item]:
 
 
 def _place(name: str) -> str:
-    return name if is_address(name) else str(Path(name).resolve())
+    return name if is_address(name) else os.path.realpath(name)
+
+
+def _require_utf8(items: Iterable[Item]) -> None:
+    """Refuse names that no record can hold, before hours of work end in an index without them."""
+    shown = [ascii(item.name) for item in items if not _is_utf8(item.name)]
+    if shown:
+        raise DataError(
+            "input", [f"{name}: the name is not UTF-8; rename the file" for name in sorted(shown)]
+        )
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _lerobot_items(root: Path, camera: str | None) -> list[Item]:

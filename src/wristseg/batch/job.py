@@ -75,10 +75,19 @@ class Job:
             content_sha256: SHA-256 of the input's bytes.
             kind: Kind of the input.
         """
-        config = {"format": _FORMAT, "kind": kind, "masks": self.masks, "coco": self.coco}
-        config["runtime"] = self.runtime or ""
-        parts = [content_sha256, self.model_sha256, json.dumps(config, sort_keys=True)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+        return _digest(content_sha256, self.model_sha256, self._config(kind=kind))[:32]
+
+    def digest(self) -> str:
+        """Return what tells jobs apart whose masks do not belong into one index."""
+        return _digest(self.model_sha256, self._config())[:12]
+
+    def _config(self, **more: str) -> str:
+        config = {"format": _FORMAT, "masks": self.masks, "coco": self.coco, **more}
+        return json.dumps({**config, "runtime": self.runtime or ""}, sort_keys=True)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

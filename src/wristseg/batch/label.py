@@ -28,9 +28,9 @@ from wristseg.batch.records import FOLDER, forget_quarantine
 from wristseg.batch.store import local_path, open_store
 from wristseg.batch.worker import Frames
 from wristseg.classes import ClassTable
-from wristseg.errors import DataError, UsageError
-from wristseg.lock import hold_lock
-from wristseg.packed_file import model_path
+from wristseg.errors import CheckpointError, DataError, UsageError
+from wristseg.lock import hold_lock, is_held
+from wristseg.packed_file import SHIPPED_MODELS, model_path
 from wristseg.predict.backend import default_threads
 from wristseg.predict.segmenter import prefers_torch
 
@@ -74,7 +74,7 @@ def label(config: LabelConfig) -> LabelSummary:
     job = make_job(config)
     store = open_store(config.output)
     summary = LabelSummary(config.output)
-    with _alone(config):
+    with _alone(config, job):
         # In this process first: a bad model is told once, and a checkpoint is exported once.
         classes = load_model(job).classes
         store.write_text("job.json", json_text(_record(job, classes)))
@@ -92,7 +92,7 @@ def label(config: LabelConfig) -> LabelSummary:
                 progress.add(event)
                 summary.entries.append(dict(event.entry))
             summary.facts = progress.facts()
-        lines = write_index(store, summary.entries, part=config.part)
+        lines = write_index(store, summary.entries, job=job.digest(), part=config.part)
         if config.coco:
             write_image_coco(store, lines)
     summary.problems = [
@@ -110,6 +110,11 @@ def make_job(config: LabelConfig) -> Job:
         CheckpointError: There is no such model file.
     """
     path = model_path(config.checkpoint)
+    if not path.is_file():
+        raise CheckpointError(
+            f"{config.checkpoint}: no such model file; expected the path of one, or one of sim, "
+            f"{', '.join(SHIPPED_MODELS)}"
+        )
     sha256 = sha256_of(path)
     return Job(
         output=config.output,
@@ -162,7 +167,8 @@ def _refuse_own_outputs(config: LabelConfig, items: Sequence[Item]) -> None:
         inside = (
             item.name.startswith(f"{config.output.rstrip('/')}/")
             if folder is None or path is None
-            else path.resolve().is_relative_to(folder.resolve())
+            # Path.resolve fails at a link that leads to itself.
+            else Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
         )
         if inside:
             raise UsageError(
@@ -172,8 +178,11 @@ def _refuse_own_outputs(config: LabelConfig, items: Sequence[Item]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(config: LabelConfig) -> Iterator[None]:
+def _alone(config: LabelConfig, job: Job) -> Iterator[None]:
     """Keep a second run of the same part out of an output folder, and clean up after killed ones.
+
+    Parts of one job share the folder; another job, or one that is divided in another way, would
+    take the index from them.
 
     Raises:
         DataError: A file stands where the folder should be.
@@ -191,7 +200,15 @@ def _alone(config: LabelConfig) -> Iterator[None]:
         f"--output {config.output}: another wristseg label writes part {number + 1}/{parts} there; "
         "wait for it, or choose another folder"
     )
-    with hold_lock(folder / f".lock-{number + 1}-of-{parts}", otherwise=busy):
+    ours = f"-of-{parts}-{job.digest()}"
+    with hold_lock(folder / f".lock-{number + 1}{ours}", otherwise=busy):
+        for lock in folder.glob(".lock-*"):
+            if not lock.name.endswith(ours) and is_held(lock):
+                raise UsageError(
+                    f"--output {config.output}: another wristseg label writes there, with another "
+                    f"model, other options or another division than {parts} parts; wait for it, "
+                    "or choose another folder"
+                )
         _sweep(folder)
         yield
         _sweep(folder)

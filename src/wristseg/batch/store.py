@@ -201,6 +201,9 @@ class _Remote:
             yield
         except OSError:
             raise
+        except NotImplementedError as error:
+            text = "addresses of this kind cannot be written to; choose a folder or a bucket"
+            raise OSError(None, text, f"{self._root}/{name}") from error
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise OSError(None, text, f"{self._root}/{name}") from error

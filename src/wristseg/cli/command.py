@@ -66,6 +66,13 @@ def run_command(
         if debug:
             raise
         return _report(prog, error)
+    except UnicodeEncodeError as error:
+        # Bytes of file names that are no text; records and lists of files are UTF-8.
+        if debug or error.reason != "surrogates not allowed":
+            raise
+        around = ascii(error.object[max(0, error.start - 60) : error.end + 20])
+        print(f"{prog}: ...{around}...: a name that is not UTF-8; rename it", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130
