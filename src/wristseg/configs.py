@@ -34,13 +34,24 @@ POSITIONAL = "positional"
 
 @dataclass(frozen=True)
 class DatasetPaths:
-    """Where a data set's parts lie; None means: look for it below the data set's folder."""
+    """Where a data set's parts lie; None means: look for it below the data set's folder.
+
+    Attributes:
+        dataset_path: The folder.
+        annotations: COCO file.
+        images: Folder of the images.
+        selections: Grasp marks.
+        excluded: Exclusion marks.
+        by_option: Whether the parts can be named one by one, with ``--annotations`` and others;
+            messages advise only what the command has.
+    """
 
     dataset_path: Path
     annotations: Path | None = None
     images: Path | None = None
     selections: Path | None = None
     excluded: Path | None = None
+    by_option: bool = False
 
     def __post_init__(self) -> None:
         if (self.annotations is None) != (self.images is None):
@@ -69,7 +80,12 @@ class MasksConfig:
     def dataset(self) -> DatasetPaths:
         """Return the part that says where the data set lies."""
         return DatasetPaths(
-            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+            self.dataset_path,
+            self.annotations,
+            self.images,
+            self.selections,
+            self.excluded,
+            by_option=True,
         )
 
 
@@ -97,7 +113,12 @@ class CheckConfig:
     def dataset(self) -> DatasetPaths:
         """Return the part that says where the data set lies."""
         return DatasetPaths(
-            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+            self.dataset_path,
+            self.annotations,
+            self.images,
+            self.selections,
+            self.excluded,
+            by_option=True,
         )
 
 
@@ -108,7 +129,8 @@ class ReviewConfig:
     dataset_path: Annotated[Path, POSITIONAL]
     """Folder of the data set."""
     checkpoint: Path | None = None
-    """Model whose masks are laid beside the labels (best.ckpt, an export, or sim, sim-84)."""
+    """Model whose masks are laid beside the labels: best.ckpt, an export, or sim, sim-84, sim-320,
+    sim-640."""
     port: int = 0
     """Port to listen on; 0 for any that is free."""
     no_open: bool = False
@@ -146,7 +168,12 @@ class ReviewConfig:
     def dataset(self) -> DatasetPaths:
         """Return the part that says where the data set lies."""
         return DatasetPaths(
-            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+            self.dataset_path,
+            self.annotations,
+            self.images,
+            self.selections,
+            self.excluded,
+            by_option=True,
         )
 
 
@@ -180,7 +207,8 @@ class TrainConfig(Levers, _TrainInput):
     patience: int = 20
     """Stop after this many epochs without a better val/iou."""
     pretrained: str = "auto"
-    """Start weights: imagenet, sim, none, a checkpoint's path, or auto (imagenet, else sim)."""
+    """Start weights: imagenet, none, a checkpoint's path, weights that ship (sim: those whose size
+    is nearest; or sim-84, sim-320, sim-640), or auto (imagenet, else sim)."""
     crop: Literal["none", "center-square"] = "none"
     """What is cut from a frame before it is resized."""
     observation: Path | None = None
@@ -273,7 +301,12 @@ class TrainConfig(Levers, _TrainInput):
     def dataset(self) -> DatasetPaths:
         """Return the part that says where the data set lies."""
         return DatasetPaths(
-            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+            self.dataset_path,
+            self.annotations,
+            self.images,
+            self.selections,
+            self.excluded,
+            by_option=True,
         )
 
 
@@ -282,7 +315,7 @@ class PredictConfig:
     """Options of ``wristseg predict``."""
 
     checkpoint: Path
-    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    """Model file (best.ckpt), or weights that ship: sim, sim-84, sim-320, sim-640."""
     input: str
     """An image, a folder of images, a glob in quotes, or a video."""
     output: Path | None = None
@@ -306,7 +339,7 @@ class ExportConfig:
     """Options of ``wristseg export``."""
 
     checkpoint: Annotated[Path, POSITIONAL]
-    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    """Model file (best.ckpt), or weights that ship: sim, sim-84, sim-320, sim-640."""
     size: str = "camera"
     """Frames that the exported model takes: HEIGHTxWIDTH, camera (the size of the data set's
     images), or model (the size that the network works at)."""
@@ -341,7 +374,7 @@ class InfoConfig:
     """Options of ``wristseg info``."""
 
     file: Annotated[Path, POSITIONAL]
-    """Model file to describe, or sim, sim-84: the weights that ship in the package."""
+    """Model file to describe, or weights that ship: sim, sim-84, sim-320, sim-640."""
     json: bool = False
     """Print JSON instead of a table."""
 

@@ -45,4 +45,15 @@ def test_one_data_set_ends_with_2(capsys, two, tmp_path):
 
 
 def test_folder_that_is_not_there_ends_with_2(capsys, two, tmp_path):
-    assert run(capsys, two[0], tmp_path / "none", "--output", tmp_path / "out")[0] == 2
+    code, _, stderr = run(capsys, two[0], tmp_path / "none", "--output", tmp_path / "out")
+    assert (code, stderr) == (2, f"wristseg merge: {tmp_path / 'none'}: no such folder\n")
+
+
+def test_messages_advise_no_option_that_merge_lacks(capsys, two, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (two[1] / "annotations.json").write_text("{}")
+    for folder in (tmp_path / "empty", two[1]):
+        code, _, stderr = run(capsys, two[0], folder, "--output", tmp_path / "out")
+        assert code == 3
+        assert "COCO" in stderr
+        assert "--annotations" not in stderr

@@ -76,6 +76,8 @@ def test_two_exports_in_one_folder_are_not_chosen_between(tmp_path: Path) -> Non
     touch(tmp_path / "annotations.json")
     touch(tmp_path / "annotations/instances_default.json")
     with pytest.raises(DataError, match=r"several COCO files.*--annotations FILE --images DIR"):
+        find_layout(DatasetPaths(tmp_path, by_option=True))
+    with pytest.raises(DataError, match=r"several COCO files.*; leave one of them there$"):
         find_layout(DatasetPaths(tmp_path))
 
 
@@ -84,6 +86,8 @@ def test_unknown_folder_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"result\.json \(Label Studio\).*coco\.json.*--annotations"
     ):
+        find_layout(DatasetPaths(tmp_path, by_option=True))
+    with pytest.raises(DataError, match=r"coco\.json\); give the export's folder$"):
         find_layout(DatasetPaths(tmp_path))
 
 
@@ -94,7 +98,7 @@ def test_f32_missing_input_is_named(option: str, tmp_path: Path) -> None:
     if option == "annotations":
         paths["images"] = tmp_path / "d"
     with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} .*nowhere: no such"):
-        find_layout(DatasetPaths(**paths))
+        find_layout(DatasetPaths(**paths, by_option=True))
 
 
 def test_images_are_listed_in_order_without_other_files(tmp_path: Path) -> None:

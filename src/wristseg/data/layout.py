@@ -61,14 +61,16 @@ def find_layout(paths: DatasetPaths) -> Layout:
     if len(found) > 1:
         files = ", ".join(str(file) for _, file, _ in found)
         raise DataError(
-            paths.dataset_path, f"several COCO files: {files}; say which: {_EXPLICIT_HINT}"
+            paths.dataset_path,
+            f"several COCO files: {files}; "
+            + (f"say which: {_BY_OPTION}" if paths.by_option else "leave one of them there"),
         )
     if found:
         return Layout(*found[0], selections, excluded)
     if (paths.dataset_path / "masks").is_dir():
         images_dir = _image_folder(paths.dataset_path)
         return Layout("masks", None, images_dir, selections, excluded)
-    raise DataError(paths.dataset_path, _nothing_found(paths.dataset_path))
+    raise DataError(paths.dataset_path, _nothing_found(paths))
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -79,10 +81,12 @@ def list_images(folder: Path) -> list[Path]:
     return _images_among(folder.glob("*")) or _images_among(folder.rglob("*"))
 
 
-_EXPLICIT_HINT = "--annotations FILE --images DIR"
+_BY_OPTION = "--annotations FILE --images DIR"
 
 
 def _require_named(paths: DatasetPaths) -> None:
+    if not paths.by_option and not paths.dataset_path.is_dir():
+        raise UsageError(f"{paths.dataset_path}: no such folder")
     folders = {"--dataset-path": paths.dataset_path, "--images": paths.images}
     files = {
         "--annotations": paths.annotations,
@@ -133,7 +137,8 @@ def _present(path: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def _nothing_found(folder: Path) -> str:
+def _nothing_found(paths: DatasetPaths) -> str:
+    folder = paths.dataset_path
     parts = ("train", "valid", "test")
     splits = [name for name in parts if (folder / name / _ROBOFLOW_FILE).exists()]
     if splits:
@@ -146,5 +151,6 @@ def _nothing_found(folder: Path) -> str:
     return (
         "no COCO export found; looked for annotations/instances_*.json, instances_*.json (CVAT),"
         f" {_ROBOFLOW_FILE} (Roboflow), annotations.json (SALT), {_LABEL_STUDIO_FILE} (Label"
-        f" Studio) and masks/*.png{seen}; name the parts with {_EXPLICIT_HINT}"
+        f" Studio) and masks/*.png{seen}; "
+        + (f"name the parts with {_BY_OPTION}" if paths.by_option else "give the export's folder")
     )

@@ -38,4 +38,10 @@ def dataset_of_model(
     given = {name: info.config.get(name) for name in _PATHS}
     paths = {name: Path(at) if isinstance(at, str) else None for name, at in given.items()}
     masks_dir = paths.pop("masks_dir")
-    return DatasetPaths(Path(said), **paths), masks_dir
+    return DatasetPaths(
+        Path(said),
+        annotations=paths["annotations"],
+        images=paths["images"],
+        selections=paths["selections"],
+        excluded=paths["excluded"],
+    ), masks_dir

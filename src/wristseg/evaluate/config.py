@@ -31,7 +31,7 @@ class ValConfig:
     """Options of ``wristseg val``."""
 
     checkpoint: Annotated[Path, POSITIONAL]
-    """Model file (.ckpt, .onnx, .xml), or sim, sim-84: the weights that ship in the package."""
+    """Model file (.ckpt, .onnx, .xml), or weights that ship: sim, sim-84, sim-320, sim-640."""
     dataset_path: Path | None = None
     """Labelled data set to measure on; the one of the training where not given."""
     side: Side = "auto"
@@ -74,7 +74,7 @@ class CompareConfig:
     """Options of ``wristseg compare``."""
 
     run_a: Annotated[Path, POSITIONAL]
-    """Run folder or model file, or sim, sim-84: the weights that ship in the package."""
+    """Run folder or model file, or weights that ship: sim, sim-84, sim-320, sim-640."""
     run_b: Annotated[Path, POSITIONAL]
     """Run folder or model file that is compared with it."""
     dataset_path: Path | None = None
@@ -132,4 +132,5 @@ def _paths(config: ValConfig | CompareConfig) -> DatasetPaths | None:
         config.images,
         config.selections,
         config.excluded,
+        by_option=True,
     )

@@ -18,7 +18,7 @@ class MaskNoiseConfig:
     """Options of ``wristseg mask-noise``."""
 
     checkpoint: Annotated[Path, POSITIONAL]
-    """Model file: .ckpt, or .onnx or .xml of wristseg export, or sim, sim-84."""
+    """Model file: .ckpt, or .onnx or .xml of wristseg export, or sim, sim-84, sim-320, sim-640."""
     dataset_path: Path | None = None
     """Labelled data set whose frames show the errors; the one of the training where not given."""
     side: Side = "auto"

@@ -106,7 +106,7 @@ class PseudoLabelConfig:
     inputs: tyro.conf.Positional[_Inputs]
     """Unlabelled videos, images, folders of them, or globs in quotes."""
     checkpoint: Path
-    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    """Model file (best.ckpt), or weights that ship: sim, sim-84, sim-320, sim-640."""
     output: Path
     """Folder for the new data set; it must not exist, be empty, or be given up with --overwrite."""
     confidence: float = 0.9
@@ -140,7 +140,7 @@ class PreannotateConfig:
     inputs: tyro.conf.Positional[_Inputs]
     """Images, folders of them, or globs in quotes."""
     checkpoint: Path
-    """Model file (.ckpt, .onnx, .xml), or sim, sim-84: the weights that ship in the package."""
+    """Model file (.ckpt, .onnx, .xml), or weights that ship: sim, sim-84, sim-320, sim-640."""
     output: Path
     """Folder for the files; it must not exist, be empty, or be given up with --overwrite."""
     format: Literal["coco", "label-studio"] = "coco"
@@ -169,7 +169,7 @@ class SuggestConfig:
     inputs: tyro.conf.Positional[_Inputs]
     """Unlabelled videos, images, folders of them, or globs in quotes."""
     checkpoint: Path
-    """Model file (best.ckpt), or sim, sim-84: the weights that ship in the package."""
+    """Model file (best.ckpt), or weights that ship: sim, sim-84, sim-320, sim-640."""
     output: Path
     """Folder for the frames; it must not exist, be empty, or be given up with --overwrite."""
     labelled: Path | None = None
@@ -204,7 +204,7 @@ class QaConfig:
     dataset_path: Annotated[Path, POSITIONAL]
     """Folder of the labelled data set."""
     checkpoint: Path | None = None
-    """Judge by this model (best.ckpt), or by sim, sim-84: the weights that ship in the package.
+    """Judge by this model (best.ckpt), or by weights that ship: sim, sim-84, sim-320, sim-640.
     Where not given, models are trained, each to judge frames that it did not see."""
     output: Path | None = None
     """Folder for qa.html, qa.json and the models; outputs/qa/<data set's name> where not given."""
@@ -249,7 +249,12 @@ class QaConfig:
     def dataset(self) -> DatasetPaths:
         """Return the part that says where the data set lies."""
         return DatasetPaths(
-            self.dataset_path, self.annotations, self.images, self.selections, self.excluded
+            self.dataset_path,
+            self.annotations,
+            self.images,
+            self.selections,
+            self.excluded,
+            by_option=True,
         )
 
     @property

@@ -29,7 +29,7 @@ def create(checkpoint: str, device: str = "auto", tolerance: float = 1.0) -> Cva
     """Load a model for CVAT; its parameters are those of ``-p NAME=TYPE:VALUE``.
 
     Args:
-        checkpoint: Model file, or ``sim``, ``sim-84``.
+        checkpoint: Model file, or the name of weights that ship, ``sim`` or ``sim-84``.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
         tolerance: With ``--conv-mask-to-poly``, how far polygons may lie from the masks, pixels.
 

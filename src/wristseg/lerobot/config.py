@@ -20,7 +20,7 @@ class LerobotMasksConfig:
     dataset: Annotated[Path, POSITIONAL]
     """Folder of a LeRobot data set (format v2.0, v2.1 or v3.0); it is only read."""
     checkpoint: Path
-    """Model file (.ckpt, .onnx, .xml), or sim, sim-84: the weights that ship in the package."""
+    """Model file (.ckpt, .onnx, .xml), or weights that ship: sim, sim-84, sim-320, sim-640."""
     output: Path
     """Folder for the data set with masks; it must not exist, be empty, or be given up with
     --overwrite."""

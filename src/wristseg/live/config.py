@@ -20,7 +20,7 @@ class LiveConfig:
     """Options of ``wristseg live``."""
 
     checkpoint: Path
-    """Model file (best.ckpt, an export), or sim, sim-84: the weights that ship in the package."""
+    """Model file (best.ckpt, an export), or weights that ship: sim, sim-84, sim-320, sim-640."""
     camera: str = "0"
     """A device (0, /dev/video0), an address (http://, rtsp://), or a video that is played as if it
     were filmed now."""

@@ -17,7 +17,7 @@ class ObsCheckConfig:
     """Options of ``wristseg obs-check``."""
 
     checkpoint: Annotated[Path, POSITIONAL]
-    """Model file: .ckpt, or .onnx or .xml of wristseg export, or sim, sim-84."""
+    """Model file: .ckpt, or .onnx or .xml of wristseg export, or sim, sim-84, sim-320, sim-640."""
     frame: tuple[Path, ...] = ()
     """Camera images, oldest first; those of the golden file where not given."""
     golden: Path | None = None
