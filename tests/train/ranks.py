@@ -32,14 +32,16 @@ def start(count: int, module: str, *options: object) -> list[subprocess.Popen]:
     return [_start(command, {**shared, "RANK": rank, "LOCAL_RANK": rank}) for rank in ranks]
 
 
-def finish(processes: list[subprocess.Popen], *, timeout_s: float = 280) -> list[str]:
-    """Return what the processes wrote to stderr, once all have ended well."""
+def finish(
+    processes: list[subprocess.Popen], *, timeout_s: float = 280, code: int = 0
+) -> list[str]:
+    """Return what the processes wrote to stderr, once all have ended with this exit code."""
     try:
         said = [process.communicate(timeout=timeout_s)[1] for process in processes]
     finally:
         for process in processes:
             process.kill()
-    assert [process.returncode for process in processes] == [0] * len(processes), said
+    assert [process.returncode for process in processes] == [code] * len(processes), said
     return said
 
 
@@ -69,11 +71,31 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _stop_in(epoch: int) -> None:
+    """Let Ctrl-C come at the second step of an epoch, counted from 0."""
+    from wristseg.train.module import EfficientViTSegModule
+
+    step = EfficientViTSegModule.training_step
+
+    def stop(self, batch, batch_idx):
+        if (self.current_epoch, batch_idx) == (epoch, 1):
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    EfficientViTSegModule.training_step = stop
+
+
 def _train_without_report() -> int:
-    """Run the command without what comes after a training, which takes longer than a small one."""
+    """Run the command without what comes after a training, which takes longer than a small one.
+
+    ``--stop-in N`` as the last option interrupts it in that epoch.
+    """
     import wristseg.cli.train
     import wristseg.train.fit
 
+    if sys.argv[-2] == "--stop-in":
+        _stop_in(int(sys.argv.pop()))
+        sys.argv.pop()
     wristseg.cli.train._finish = lambda *_args: None
     wristseg.train.fit.finish_run = lambda *_args, **_options: None
     return wristseg.cli.train.main()

@@ -19,6 +19,9 @@ from tests.train.ranks import finish, small_options, start, start_ranks
 
 pytestmark = pytest.mark.slow
 
+#: In float64: AdamW makes full steps of gradients that are nothing but rounding.
+EXACT = ("--precision", "64-true")
+
 SCRIPT = Path(__file__).parents[2] / "src/training/train_efficientvit_seg.py"
 
 
@@ -29,10 +32,22 @@ def dataset(tmp_path_factory):
     return make_coco_dataset(folder, frames=16, size_hw=(96, 128))
 
 
+@pytest.fixture(scope="module")
+def mix(tmp_path_factory):
+    """Five frames of another data set."""
+    folder = tmp_path_factory.mktemp("mix") / "mix"
+    names = [f"other_{i}" for i in range(5)]
+    return make_coco_dataset(folder, frames=5, names=names, seed=1, size_hw=(96, 128))
+
+
+def options_of(dataset, run, count):
+    """Options of a training with four frames a step in so many processes."""
+    return [*small_options(dataset, run), "--batch-size", 4 // count]
+
+
 def trained(dataset, run, count, *options):
     """Train with four frames a step in so many processes; return last.ckpt and the epochs' rows."""
-    options = [*small_options(dataset, run), "--batch-size", 4 // count, *options]
-    finish(start_ranks(count, *options))
+    finish(start_ranks(count, *options_of(dataset, run, count), *options))
     with (run / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     return torch.load(run / "last.ckpt", weights_only=True), rows
@@ -45,6 +60,18 @@ def largest_difference(one, other):
     )
 
 
+def assert_same(one, other):
+    """Compare two trainings: weights, each loss, and what validation counted."""
+    (alone, rows_alone), (both, rows_both) = one, other
+    assert largest_difference(alone, both) < 1e-5
+    said_alone, said_both = (found["wristseg"]["metrics"] for found in (alone, both))
+    assert said_both["val/iou"] == said_alone["val/iou"]
+    assert said_both["confusion_matrix"] == said_alone["confusion_matrix"]
+    for row_alone, row_both in zip(rows_alone, rows_both, strict=True):
+        for name in ("train/loss", "val/loss"):
+            assert float(row_both[name]) == pytest.approx(float(row_alone[name]), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -55,17 +82,60 @@ def largest_difference(one, other):
     ids=["iou", "compound-muon", "ce"],
 )
 def test_f29_two_processes_train_the_weights_and_val_iou_of_one(dataset, tmp_path, options):
-    # In float64: AdamW makes full steps of gradients that are nothing but rounding.
-    options = ("--precision", "64-true", *options)
+    options = (*EXACT, *options)
+    alone = trained(dataset, tmp_path / "1", 1, *options)
+    assert_same(alone, trained(dataset, tmp_path / "2", 2, *options))
+
+
+def test_f29_two_processes_mix_a_second_data_set_as_one_does(dataset, mix, tmp_path):
+    options = (*EXACT, "--mix", mix, "--mix-share", 0.5)
+    alone = trained(dataset, tmp_path / "1", 1, *options)
+    assert_same(alone, trained(dataset, tmp_path / "2", 2, *options))
+    without, _ = trained(dataset, tmp_path / "without", 1, *EXACT)
+    assert largest_difference(alone[0], without) > 1e-4, "the mixed frames count"
+
+
+def test_f29_two_processes_that_are_resumed_train_the_weights_of_one(dataset, tmp_path):
+    options = [*options_of(dataset, tmp_path / "2", 2), *EXACT]
+    finish(start_ranks(2, *options, "--stop-in", 1), code=130)
+    epochs = (tmp_path / "2" / "results.csv").read_text().splitlines()[1:]
+    assert len(epochs) == 1, "stopped between the epochs"
+    both = trained(dataset, tmp_path / "2", 2, *EXACT, "--resume")
+    assert_same(trained(dataset, tmp_path / "1", 1, *EXACT), both)
+
+
+def test_f29_two_processes_average_the_weights_of_their_common_steps(dataset, tmp_path):
+    options = ("--ema", 0.5)
     alone, rows_alone = trained(dataset, tmp_path / "1", 1, *options)
     both, rows_both = trained(dataset, tmp_path / "2", 2, *options)
-    assert largest_difference(alone, both) < 1e-5
-    said_alone, said_both = (found["wristseg"]["metrics"] for found in (alone, both))
-    assert said_both["val/iou"] == said_alone["val/iou"]
-    assert said_both["confusion_matrix"] == said_alone["confusion_matrix"]
+    # The average is kept in float32. Of these the gradients are more than rounding there.
+    for name in ("seg_head.bias", "backbone.stem_in_conv.norm.running_mean"):
+        average, current = both["state_dict"][name], both["current_model_state"][f"network.{name}"]
+        apart = (average - alone["state_dict"][name]).abs().max()
+        assert apart < 0.1 * (average - current).abs().max()
     for one, other in zip(rows_alone, rows_both, strict=True):
-        for name in ("train/loss", "val/loss"):
-            assert float(other[name]) == pytest.approx(float(one[name]), abs=1e-6)
+        assert float(other["val/loss"]) == pytest.approx(float(one["val/loss"]), abs=1e-5)
+    plain, rows_plain = trained(dataset, tmp_path / "plain", 2)
+    assert all(
+        torch.equal(weight, both["current_model_state"][f"network.{name}"])
+        for name, weight in plain["state_dict"].items()
+    ), "averaging changes nothing in what is trained"
+    losses = [[float(row["val/loss"]) for row in rows] for rows in (rows_both, rows_plain)]
+    assert losses[0] != pytest.approx(losses[1], abs=1e-5), "the average is validated by both"
+
+
+def test_processes_that_lightning_starts_are_resumed_with_mix_and_ema_to_the_bit(
+    dataset, mix, tmp_path
+):
+    options = ("--mix", mix, "--mix-share", 0.5, "--ema", 0.5)
+    whole, _ = trained(dataset, tmp_path / "whole", 2, *options)
+    command = [*options_of(dataset, tmp_path / "parts", 2), *options, "--devices", 2]
+    finish(start_ranks(1, *command, "--stop-in", 1), code=130)
+    finish(start_ranks(1, *command, "--resume"))
+    parts = torch.load(tmp_path / "parts" / "last.ckpt", weights_only=True)
+    for name in ("state_dict", "current_model_state"):
+        assert parts[name].keys() == whole[name].keys()
+        assert all(torch.equal(value, parts[name][key]) for key, value in whole[name].items())
 
 
 def test_without_shared_statistics_two_processes_train_other_weights(dataset, tmp_path):
