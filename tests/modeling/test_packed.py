@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from tests.own_checkpoint import save_own_checkpoint
 from tests.packed_models import MADE, pack_random
-from tests.plain_reference import randomised_network
+from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg import packed_file
 from wristseg.errors import CheckpointError, UsageError
 from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.packed import MAX_BYTES, pack
-from wristseg.packed_file import PackedModel, read_packed
+from wristseg.packed_file import SHIPPED_MODELS, PackedModel, read_packed, shipped_weights
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,15 @@ def test_one_packing_is_below_two_megabytes_whatever_the_split(packed):
 def test_folders_of_the_machine_that_trained_are_not_told(packed):
     assert "somebody" not in (packed / "sim-84.json").read_text()
     assert read_packed(packed / "sim-84.json").info.config["dataset_path"] == "rendered"
+
+
+def test_what_a_plain_file_says_of_options_is_not_packed(tmp_path):
+    checkpoint = save_plain_checkpoint(tmp_path / "plain.ckpt", randomised_network(), lr=0.0)
+    record, _ = pack({"sim-84": checkpoint}, tmp_path / "weights", made=MADE)
+    for path in (record, *map(shipped_weights, SHIPPED_MODELS)):
+        info = read_packed(path).info
+        assert not info.legacy
+        assert info.config == {}
 
 
 def test_kernels_are_in_half_precision_and_come_back_nearly_equal(packed):

@@ -94,9 +94,12 @@ def _facts(info: ModelInfo, sha256: str) -> dict[str, Any]:
 def _made_by(info: ModelInfo) -> str:
     if info.path.suffix == PACKED_SUFFIX:
         return "the commands under made"
-    # scripts/pretrain.py is one too: exports of the weights that ship say so.
     trained = "a plain Lightning script" if info.legacy else "wristseg train"
-    return trained if info.export is None else f"wristseg export, from a checkpoint of {trained}"
+    if info.export is None:
+        return trained
+    if not info.legacy and not info.config:  # wristseg train always says its options
+        return "wristseg export, from weights that ship with it"
+    return f"wristseg export, from a checkpoint of {trained}"
 
 
 def _print_table(facts: Mapping[str, Any]) -> None:

@@ -158,12 +158,15 @@ def _to_bytes(state: dict[str, Tensor]) -> bytes:
 
 def _info_at(info: ModelInfo, size_hw: tuple[int, int]) -> ModelInfo:
     """Return what is said of the model at a size; without thousands of names and own paths."""
+    # What a plain script's file holds are no options of a training; ``made`` says how it was.
+    config = {} if info.legacy else info.config
     return dataclasses.replace(
         info,
+        legacy=False,
         preprocess=PreprocessContract(size_hw, info.preprocess.crop),
         observation=info.observation_contract.to_dict(),
         split={},
-        config={name: _without_folders(value) for name, value in info.config.items()},
+        config={name: _without_folders(value) for name, value in config.items()},
     )
 
 
