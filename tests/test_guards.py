@@ -90,7 +90,7 @@ GUARDS = {
 @pytest.fixture
 def tree(tmp_path):
     """A copy of what a test run reads."""
-    ignored = shutil.ignore_patterns("__pycache__", "results.json", "*.png")
+    ignored = shutil.ignore_patterns("__pycache__")
     for name in ("src", "tests", "benchmarks"):
         shutil.copytree(_ROOT / name, tmp_path / "tree" / name, ignore=ignored)
     shutil.copy(_ROOT / "pyproject.toml", tmp_path / "tree")
