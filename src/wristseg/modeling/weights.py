@@ -17,6 +17,7 @@ from typing import Any
 
 import huggingface_hub
 import timm
+import torch
 
 from wristseg.errors import CheckpointError, UsageError
 from wristseg.modeling.network import BACKBONE, SegmentationNetwork
@@ -98,6 +99,8 @@ def _load_shipped(network: SegmentationNetwork, name: str) -> StartWeights:
     path = model_path(name)
     sha256 = read_packed(path).tensors_sha256
     head = _fill(network, path)
+    if not head:
+        _reset_unlabeled(network)
     return StartWeights(
         f"{name} (SHA-256 {sha256[:12]})", f"start weights: {name}, from simulation{head}"
     )
@@ -170,3 +173,16 @@ def _fill(network: SegmentationNetwork, path: Path) -> str:
     kept = {name: value for name, value in weights.items() if not name.startswith("seg_head.")}
     network.load_state_dict(kept, strict=False)
     return f", with a new head ({trained.num_classes} classes there, {network.num_classes} here)"
+
+
+def _reset_unlabeled(network: SegmentationNetwork) -> None:
+    """Let the head's class 0, which exact masks never show, start as the mean of the others.
+
+    Simulation has taught the head to say it nowhere, and a hundred epochs do not undo that; the
+    mean is nearest to the winner where classes meet, which is where nobody drew.
+    """
+    head = network.seg_head
+    assert head.bias is not None
+    with torch.no_grad():
+        head.weight[0] = head.weight[1:].mean(dim=0)
+        head.bias[0] = head.bias[1:].mean()
