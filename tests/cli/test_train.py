@@ -126,9 +126,9 @@ def parsed(monkeypatch, line):
 def test_a_recipe_sets_what_is_not_given(monkeypatch, recipe):
     robust = TrainConfig(Path("d"), **recipe_options("robust"))
     assert parsed(monkeypatch, recipe) == robust
-    own = parsed(monkeypatch, f"--lr 2e-4 {recipe} --ema None --augment flips")
-    assert (own.lr, own.ema, own.augment) == (2e-4, None, "flips")
-    assert own.loss == robust.loss
+    own = parsed(monkeypatch, f"--lr 2e-4 {recipe} --kernel-lr None --augment flips")
+    assert (own.lr, own.kernel_lr, own.augment) == (2e-4, None, "flips")
+    assert own.shadows == robust.shadows
     assert parsed(monkeypatch, "--recipe seed") == TrainConfig(Path("d"))
 
 

@@ -127,7 +127,7 @@ def test_averaging_changes_nothing_in_what_is_trained(config, console):
         {"ema": 0.8},
         {"warmup": 2},
         {"lr_backbone": 0.1, "loss": "compound", "unlabeled": "ignore"},
-        recipe_options("robust", warmup=1),
+        recipe_options("robust", warmup=1, ema=0.9, paste=0.3),
     ],
     ids=["ema", "warmup", "parts", "robust"],
 )
@@ -157,8 +157,8 @@ def test_config_yaml_and_checkpoint_say_what_the_recipe_came_to(config, console)
     written = yaml.safe_load((config.output_dir / "config.yaml").read_text())
     assert said == written
     assert (said["recipe"], said["lr"], said["warmup"]) == ("robust", 7e-4, 1)
-    assert said["loss"] == RECIPES["robust"].loss
-    assert said["ema"] == RECIPES["robust"].ema
+    assert said["kernel_lr"] == RECIPES["robust"].kernel_lr
+    assert said["shadows"] == RECIPES["robust"].shadows
 
 
 def test_the_defaults_are_the_recipe_seed(tmp_path):
