@@ -49,6 +49,7 @@ from wristseg.modeling.losses import loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.modeling.weights import load_start_weights
 from wristseg.preprocess import PreprocessContract
+from wristseg.recipes import RECIPES
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.optimizer import OptimizerPlan
 
@@ -60,8 +61,8 @@ Curves: TypeAlias = dict[str, dict[int, list[float]]]
 _BURST = 3
 _BATCH = 16
 _WEIGHT_DECAY, _WARMUP_SHARE = 1e-4, 0.1
-#: As in the recipe ``robust``, but for pasted cubes.
-_SHADOWS = 0.5
+#: What each training follows, but for its number of steps and their schedule.
+_RECIPE = RECIPES["robust"]
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ class _Side:
 
     def augmented(self, seed: int) -> TrainingFrames:
         """Return what a training sees of the frames, by position."""
-        shadows = Shadows.on(self.dataset.classes, _SHADOWS)
-        return self._frames(recipe="robust", seed=seed, shadows=shadows)
+        shadows = Shadows.on(self.dataset.classes, _RECIPE.shadows)
+        return self._frames(recipe=_RECIPE.augment, seed=seed, shadows=shadows)
 
     def _frames(self, **levers: Any) -> TrainingFrames:
         return TrainingFrames(self.dataset, self.stems, contract=self._contract, **levers)
@@ -286,9 +287,16 @@ def _trained(
     torch.manual_seed(seed)
     network = SegmentationNetwork(classes).to(memory_format=torch.channels_last)
     load_start_weights(network, plan.pretrained, size_hw=plan.size_hw)
-    optimizer = OptimizerPlan().optimizer(network, lr=plan.lr, weight_decay=_WEIGHT_DECAY)
-    schedule = OneCycleLR(optimizer, plan.lr, total_steps=plan.steps, pct_start=_WARMUP_SHARE)
-    loss_of = loss_function("compound")
+    kernels = OptimizerPlan(kernel_lr=_RECIPE.kernel_lr)
+    optimizer = kernels.optimizer(network, lr=plan.lr, weight_decay=_WEIGHT_DECAY)
+    schedule = OneCycleLR(
+        optimizer,
+        [group["lr"] for group in optimizer.param_groups],
+        total_steps=plan.steps,
+        pct_start=_WARMUP_SHARE,
+        cycle_momentum=False,
+    )
+    loss_of = loss_function(_RECIPE.loss)
     rng = np.random.default_rng([seed, len(labelled)])
     for number in range(plan.steps):
         drawn = rng.choice(labelled, min(_BATCH, len(labelled)), replace=False)
