@@ -80,7 +80,11 @@ def _options(config: QaConfig, paths: DatasetPaths, count: int) -> TrainConfig:
     accelerator = {"cpu": "cpu", "mps": "mps", "auto": "auto"}.get(config.device, "gpu")
     return TrainConfig(
         **recipe_options("robust"),
-        **dataclasses.asdict(paths),
+        dataset_path=paths.dataset_path,
+        annotations=paths.annotations,
+        images=paths.images,
+        selections=paths.selections,
+        excluded=paths.excluded,
         epochs=config.epochs,
         img_height=config.img_height,
         img_width=config.img_width,
