@@ -72,9 +72,9 @@ class Levers:
             raise UsageError(f"--mix-share {self.mix_share}: expected between 0 and 1")
 
 
-#: What each recipe sets. Of the levers above, robust takes those that beat the spread of three seeds
-#: (docs/experiments.md, "which levers help"). Flips are in none but seed: a mirrored static finger
-#: looks like a moving one.
+#: What each recipe sets. Of the levers above, robust takes those that beat the spread of three
+#: seeds (docs/experiments.md, "which levers help"). Flips are in none but seed: a mirrored static
+#: finger looks like a moving one.
 RECIPES: Mapping[str, Levers] = {
     "seed": Levers(),
     "robust": Levers(
