@@ -20,6 +20,7 @@ ALLOWED = frozenset(
 SPELLED = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache Software License": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
     "BSD": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
     "CC0 1.0 Universal (CC0 1.0) Public Domain Dedication": "CC0-1.0",
