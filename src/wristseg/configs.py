@@ -1,30 +1,31 @@
 """Configuration of each command: frozen dataclasses whose attribute docstrings are ``--help``.
 
 One class per command, read by one stage; no class sees another's. Off is ``None``. Options that
-contradict each other are refused in ``__post_init__``, naming both. ``wristseg render`` keeps its
-own in ``synth/config.py``, next to the presets.
+contradict each other are refused in ``__post_init__``, naming both. Stages that are a package of
+their own keep theirs in its ``config.py``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from wristseg.errors import UsageError
 from wristseg.recipes import Levers
 
 __all__ = [
-    "BenchmarkConfig",
     "CheckConfig",
     "DatasetPaths",
     "DemoConfig",
     "ExportConfig",
     "InfoConfig",
     "MasksConfig",
+    "NamesParts",
     "PredictConfig",
     "ReviewConfig",
     "TrainConfig",
+    "named_parts",
 ]
 
 
@@ -58,8 +59,39 @@ class DatasetPaths:
             raise UsageError("--annotations and --images go together: give both or neither")
 
 
+class _Parts(Protocol):
+    @property
+    def annotations(self) -> Path | None: ...
+    @property
+    def images(self) -> Path | None: ...
+    @property
+    def selections(self) -> Path | None: ...
+    @property
+    def excluded(self) -> Path | None: ...
+
+
+class _FolderAndParts(_Parts, Protocol):
+    @property
+    def dataset_path(self) -> Path: ...
+
+
+def named_parts(folder: Path, parts: _Parts) -> DatasetPaths:
+    """Return where a data set lies whose parts a command's options may name."""
+    return DatasetPaths(
+        folder, parts.annotations, parts.images, parts.selections, parts.excluded, by_option=True
+    )
+
+
+class NamesParts:
+    """For the options of a command that always has a data set."""
+
+    def dataset(self: _FolderAndParts) -> DatasetPaths:
+        """Return the part that says where the data set lies."""
+        return named_parts(self.dataset_path, self)
+
+
 @dataclass(frozen=True)
-class MasksConfig:
+class MasksConfig(NamesParts):
     """Options of ``wristseg masks``."""
 
     dataset_path: Path
@@ -77,20 +109,9 @@ class MasksConfig:
     viz_dir: Path | None = None
     """Also write frame-and-mask overlays here, to look at."""
 
-    def dataset(self) -> DatasetPaths:
-        """Return the part that says where the data set lies."""
-        return DatasetPaths(
-            self.dataset_path,
-            self.annotations,
-            self.images,
-            self.selections,
-            self.excluded,
-            by_option=True,
-        )
-
 
 @dataclass(frozen=True)
-class CheckConfig:
+class CheckConfig(NamesParts):
     """Options of ``wristseg check``."""
 
     dataset_path: Annotated[Path, POSITIONAL]
@@ -110,20 +131,9 @@ class CheckConfig:
     split_by: Literal["frame", "recording"] = "frame"
     """How that split is drawn, as in wristseg train."""
 
-    def dataset(self) -> DatasetPaths:
-        """Return the part that says where the data set lies."""
-        return DatasetPaths(
-            self.dataset_path,
-            self.annotations,
-            self.images,
-            self.selections,
-            self.excluded,
-            by_option=True,
-        )
-
 
 @dataclass(frozen=True)
-class ReviewConfig:
+class ReviewConfig(NamesParts):
     """Options of ``wristseg review``."""
 
     dataset_path: Annotated[Path, POSITIONAL]
@@ -165,17 +175,6 @@ class ReviewConfig:
             # The page's address is checked with each request, so it has to be known.
             raise UsageError(f"--host {self.host}: give one address of this machine")
 
-    def dataset(self) -> DatasetPaths:
-        """Return the part that says where the data set lies."""
-        return DatasetPaths(
-            self.dataset_path,
-            self.annotations,
-            self.images,
-            self.selections,
-            self.excluded,
-            by_option=True,
-        )
-
 
 @dataclass(frozen=True)
 class _TrainInput:
@@ -190,7 +189,7 @@ class _TrainInput:
 
 
 @dataclass(frozen=True)
-class TrainConfig(Levers, _TrainInput):
+class TrainConfig(Levers, _TrainInput, NamesParts):
     """Options of ``wristseg train``; the defaults are the recipe of the project's request.
 
     Another recipe: ``TrainConfig(path, **recipe_options("robust"))``.
@@ -298,17 +297,6 @@ class TrainConfig(Levers, _TrainInput):
         """Height and width of the network's input in pixels."""
         return self.img_height, self.img_width
 
-    def dataset(self) -> DatasetPaths:
-        """Return the part that says where the data set lies."""
-        return DatasetPaths(
-            self.dataset_path,
-            self.annotations,
-            self.images,
-            self.selections,
-            self.excluded,
-            by_option=True,
-        )
-
 
 @dataclass(frozen=True)
 class PredictConfig:
@@ -393,24 +381,3 @@ class DemoConfig:
     """Most epochs to train at 84x84."""
     lr: float = 1e-3
     """Learning rate; ten times the default recipe's, which suits so few steps at 84x84."""
-
-
-@dataclass(frozen=True)
-class BenchmarkConfig:
-    """Options of ``wristseg benchmark``."""
-
-    quick: bool = False
-    """About a minute: few rounds, no clip and no training."""
-    output: Path | None = None
-    """Folder for page, plot and results.json; docs/benchmarks (in a clone), benchmarks_out
-    (elsewhere) or outputs/benchmark_quick (--quick) where not given."""
-    checkpoint_640: Path | None = None
-    """Model at 640x480; random weights where not given, which take as long."""
-    checkpoint_84: Path | None = None
-    """Model at 84x84; random weights where not given."""
-    dataset_path: Path = Path("data/dataset_v0")
-    """Data set whose frames are predicted, drawn and trained on."""
-    clip: Path = Path("data/clips/grasp.mp4")
-    """Video for the overlay."""
-    seed: int = 0
-    """Seed of the order in which the contestants take turns."""

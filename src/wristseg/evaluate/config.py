@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-from wristseg.configs import POSITIONAL, DatasetPaths
+from wristseg.configs import POSITIONAL, DatasetPaths, named_parts
 from wristseg.errors import UsageError
 
 __all__ = ["CompareConfig", "DataOptions", "Side", "ValConfig"]
@@ -126,11 +126,4 @@ def _check_data_options(config: ValConfig | CompareConfig) -> None:
 def _paths(config: ValConfig | CompareConfig) -> DatasetPaths | None:
     if config.dataset_path is None:
         return None
-    return DatasetPaths(
-        config.dataset_path,
-        config.annotations,
-        config.images,
-        config.selections,
-        config.excluded,
-        by_option=True,
-    )
+    return named_parts(config.dataset_path, config)

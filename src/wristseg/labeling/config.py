@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from wristseg.configs import POSITIONAL, DatasetPaths
+from wristseg.configs import POSITIONAL, NamesParts
 from wristseg.errors import UsageError
 
 __all__ = [
@@ -198,7 +198,7 @@ class SuggestConfig:
 
 
 @dataclass(frozen=True)
-class QaConfig:
+class QaConfig(NamesParts):
     """Options of ``wristseg qa``."""
 
     dataset_path: Annotated[Path, POSITIONAL]
@@ -245,17 +245,6 @@ class QaConfig:
             raise UsageError(f"--folds {self.folds}: expected 2 or more")
         if self.epochs < 1 or self.top < 1:
             raise UsageError("--epochs and --top: expected 1 or more")
-
-    def dataset(self) -> DatasetPaths:
-        """Return the part that says where the data set lies."""
-        return DatasetPaths(
-            self.dataset_path,
-            self.annotations,
-            self.images,
-            self.selections,
-            self.excluded,
-            by_option=True,
-        )
 
     @property
     def folder(self) -> Path:
