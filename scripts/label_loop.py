@@ -34,11 +34,11 @@ from numpy.typing import NDArray
 from torch.optim.lr_scheduler import OneCycleLR
 
 from wristseg.artifacts import atomic_path, git_commit, write_json
-from wristseg.configs import DatasetPaths
 from wristseg.data.frames import TrainingFrames
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import load_labels
 from wristseg.data.shadows import Shadows
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.labeling.config import Order
 from wristseg.labeling.diversity import thumbnail
 from wristseg.labeling.inputs import InputFrame

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.images import read_mask
 from wristseg.metrics import class_iou, confusion_matrix
 from wristseg.preprocess import PreprocessContract

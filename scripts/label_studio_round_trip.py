@@ -19,9 +19,9 @@ import tyro
 from numpy.typing import NDArray
 
 from wristseg.classes import ClassTable
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
 from wristseg.data.names import source_stem
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.images import read_image_rgb
 from wristseg.labeling.config import PreannotateConfig
 from wristseg.labeling.preannotate import preannotate

@@ -35,13 +35,13 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from wristseg.artifacts import atomic_path, git_commit, write_json
-from wristseg.configs import DatasetPaths
 from wristseg.data.augment import Geometry, apply_geometry
 from wristseg.data.frames import Batch, EpochBatches, FrameKey, PrefetchLoader, TrainingFrames
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import load_labels
 from wristseg.data.looks import Looks
 from wristseg.data.shadows import Shadows
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.metrics import class_iou, confusion_matrix
 from wristseg.modeling.losses import enlarge_logits, loss_function
 from wristseg.modeling.network import SegmentationNetwork

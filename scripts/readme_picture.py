@@ -9,8 +9,8 @@ import numpy as np
 import tyro
 from PIL import Image
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.evaluate.frames import segment_labelled
 from wristseg.overlay import blend
 from wristseg.predict import Segmenter

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.images import image_size_hw, read_image_rgb, read_mask, write_mask
 

@@ -15,6 +15,7 @@ _BASE = {
     "artifacts",
     "classes",
     "configs",
+    "dataset_paths",
     "errors",
     "images",
     "interruption",

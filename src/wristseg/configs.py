@@ -9,85 +9,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
+from wristseg.dataset_paths import NamesParts
 from wristseg.errors import UsageError
 from wristseg.recipes import Levers
 
 __all__ = [
+    "BenchmarkConfig",
     "CheckConfig",
-    "DatasetPaths",
     "DemoConfig",
     "ExportConfig",
     "InfoConfig",
     "MasksConfig",
-    "NamesParts",
     "PredictConfig",
     "ReviewConfig",
     "TrainConfig",
-    "named_parts",
 ]
 
 
 #: Marks the option that is given without its name (``cli.options``).
 POSITIONAL = "positional"
-
-
-@dataclass(frozen=True)
-class DatasetPaths:
-    """Where a data set's parts lie; None means: look for it below the data set's folder.
-
-    Attributes:
-        dataset_path: The folder.
-        annotations: COCO file.
-        images: Folder of the images.
-        selections: Grasp marks.
-        excluded: Exclusion marks.
-        by_option: Whether the parts can be named one by one, with ``--annotations`` and others;
-            messages advise only what the command has.
-    """
-
-    dataset_path: Path
-    annotations: Path | None = None
-    images: Path | None = None
-    selections: Path | None = None
-    excluded: Path | None = None
-    by_option: bool = False
-
-    def __post_init__(self) -> None:
-        if (self.annotations is None) != (self.images is None):
-            raise UsageError("--annotations and --images go together: give both or neither")
-
-
-class _Parts(Protocol):
-    @property
-    def annotations(self) -> Path | None: ...
-    @property
-    def images(self) -> Path | None: ...
-    @property
-    def selections(self) -> Path | None: ...
-    @property
-    def excluded(self) -> Path | None: ...
-
-
-class _FolderAndParts(_Parts, Protocol):
-    @property
-    def dataset_path(self) -> Path: ...
-
-
-def named_parts(folder: Path, parts: _Parts) -> DatasetPaths:
-    """Return where a data set lies whose parts a command's options may name."""
-    return DatasetPaths(
-        folder, parts.annotations, parts.images, parts.selections, parts.excluded, by_option=True
-    )
-
-
-class NamesParts:
-    """For the options of a command that always has a data set."""
-
-    def dataset(self: _FolderAndParts) -> DatasetPaths:
-        """Return the part that says where the data set lies."""
-        return named_parts(self.dataset_path, self)
 
 
 @dataclass(frozen=True)
@@ -381,3 +323,24 @@ class DemoConfig:
     """Most epochs to train at 84x84."""
     lr: float = 1e-3
     """Learning rate; ten times the default recipe's, which suits so few steps at 84x84."""
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """Options of ``wristseg benchmark``."""
+
+    quick: bool = False
+    """About a minute: few rounds, no clip and no training."""
+    output: Path | None = None
+    """Folder for page, plot and results.json; docs/benchmarks (in a clone), benchmarks_out
+    (elsewhere) or outputs/benchmark_quick (--quick) where not given."""
+    checkpoint_640: Path | None = None
+    """Model at 640x480; random weights where not given, which take as long."""
+    checkpoint_84: Path | None = None
+    """Model at 84x84; random weights where not given."""
+    dataset_path: Path = Path("data/dataset_v0")
+    """Data set whose frames are predicted, drawn and trained on."""
+    clip: Path = Path("data/clips/grasp.mp4")
+    """Video for the overlay."""
+    seed: int = 0
+    """Seed of the order in which the contestants take turns."""

@@ -13,10 +13,10 @@ from rich.console import Console
 from tests.datasets import make_coco_dataset
 from wristseg.benchmark import benchmark as stage
 from wristseg.benchmark.benchmark import benchmark, output_folder
-from wristseg.benchmark.config import BenchmarkConfig
 from wristseg.benchmark.contestants import CONTESTANTS, find_plain, present
 from wristseg.benchmark.plan import Plan, TrainingWork
 from wristseg.cli.benchmark import main
+from wristseg.configs import BenchmarkConfig
 from wristseg.errors import UsageError
 
 TINY = Plan(

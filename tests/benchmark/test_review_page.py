@@ -13,8 +13,8 @@ from wristseg.benchmark.process import ContestantError
 from wristseg.benchmark.results import Results
 from wristseg.benchmark.review_page import measure_review_page
 from wristseg.benchmark.run import Run
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 
 TINY = Plan(
     ((64, 96), (32, 32)), 1, 0.0, 1, 0, 0, 0, 0, 0, None, 0, (), None,

@@ -10,8 +10,8 @@ from tests.datasets import make_coco_dataset
 from tests.own_checkpoint import save_own_checkpoint
 from tests.plain_reference import randomised_network
 from wristseg.cli.compare import main
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.preprocess import PreprocessContract
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from tests.datasets import coco_file, edit_coco, make_coco_dataset, rectangle, write_marks
 from wristseg.cli.check import main
-from wristseg.configs import CheckConfig, DatasetPaths
+from wristseg.configs import CheckConfig
 from wristseg.data.check import check_dataset
 from wristseg.data.check_facts import duplicate_images
 from wristseg.data.check_report import CheckReport
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import UsageError
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from tests.datasets import make_coco_dataset
 from wristseg import rle
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.configs import DatasetPaths
 from wristseg.data.coco import CocoDataset, read_coco
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 
 TRIANGLE = [1.0, 1.0, 20.0, 1.0, 9.5, 14.5]

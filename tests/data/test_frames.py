@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.datasets import make_coco_dataset
-from wristseg.configs import DatasetPaths
 from wristseg.data.frames import EpochBatches, PrefetchLoader, TrainingFrames, make_loader
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.preprocess import PreprocessContract
 

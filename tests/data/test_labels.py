@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.datasets import edit_coco, make_coco_dataset, write_marks
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import read_image_rgb, write_mask
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.datasets import make_coco_dataset
-from wristseg.configs import DatasetPaths
 from wristseg.data.layout import find_layout, list_images
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 
 

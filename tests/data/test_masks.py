@@ -10,9 +10,10 @@ from PIL import Image
 
 from tests.datasets import edit_coco, make_coco_dataset
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.configs import DatasetPaths, MasksConfig
+from wristseg.configs import MasksConfig
 from wristseg.data.labels import load_labels
 from wristseg.data.masks import generate_masks
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import read_mask
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.datasets import make_coco_dataset
-from wristseg.configs import DatasetPaths
 from wristseg.data.frames import EpochBatches, TrainingFrames
 from wristseg.data.labels import load_labels
 from wristseg.data.mix import MixedBatches, MixedFrames
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.preprocess import PreprocessContract
 
 

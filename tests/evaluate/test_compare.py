@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.evaluate import compare as stage
 from wristseg.evaluate.compare import Difference, compare

@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.evaluate.bootstrap import resample
 from wristseg.evaluate.figures import Tally, figures_of
 from wristseg.evaluate.frames import evaluate

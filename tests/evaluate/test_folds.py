@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import UsageError
 from wristseg.evaluate.folds import make_folds, pool_folds
 from wristseg.evaluate.frames import evaluate

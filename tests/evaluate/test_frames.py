@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.evaluate.frames import evaluate
 from wristseg.metrics import confusion_matrix, mean_iou

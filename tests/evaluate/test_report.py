@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.evaluate import report
 from wristseg.evaluate.galleries import filmstrip

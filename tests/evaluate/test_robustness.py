@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.evaluate.bootstrap import resample
 from wristseg.evaluate.corruptions import CORRUPTIONS
 from wristseg.evaluate.robustness import measure_robustness

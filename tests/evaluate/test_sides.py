@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.evaluate.config import ValConfig
 from wristseg.evaluate.sides import choose_frames, load_labelled

@@ -16,8 +16,8 @@ from tests.datasets import make_coco_dataset
 from tests.own_checkpoint import save_own_checkpoint
 from tests.plain_reference import randomised_network
 from wristseg.cli.val import main
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.metrics import confusion_matrix, mean_iou
 from wristseg.modeling.onnx_export import export_checkpoint
 from wristseg.predict import Segmenter

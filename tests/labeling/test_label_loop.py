@@ -10,8 +10,8 @@ import pytest
 
 from scripts.label_loop import labels_needed, main, table
 from tests.datasets import make_coco_dataset
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.images import write_mask
 
 ORDERS = ("random", "both", "uncertainty", "diversity")

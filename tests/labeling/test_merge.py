@@ -13,8 +13,8 @@ from pycocotools.coco import COCO
 
 from tests.datasets import coco_file, edit_coco, make_coco_dataset, write_marks
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.labeling.config import MergeConfig
 from wristseg.labeling.merge import RECORD, merge

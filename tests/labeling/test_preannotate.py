@@ -12,8 +12,8 @@ from pycocotools.coco import COCO
 
 from tests.predict.clips import cut, frame_picture, make_clip
 from wristseg.artifacts import sha256_of
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.labeling.config import PreannotateConfig
 from wristseg.labeling.preannotate import (

@@ -17,8 +17,8 @@ from tests.predict.clips import cut, frame_picture, make_clip, with_moov_first
 from tests.train.conftest import small_config
 from wristseg.artifacts import sha256_of
 from wristseg.classes import DEFAULT_CLASSES, IGNORE_INDEX
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import read_image_rgb, read_mask
 from wristseg.labeling.config import PseudoLabelConfig

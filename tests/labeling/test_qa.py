@@ -12,8 +12,8 @@ from PIL import Image
 from tests.datasets import edit_coco, make_coco_dataset, write_marks
 from tests.labeling.qa_scenes import STATIC, TABLE, called, probabilities, true_masks
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.labeling.qa import look_over, write_record
 from wristseg.labeling.qa_labels import LEFT_OUT, load_all_labels

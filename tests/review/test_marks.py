@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.counts import times
 from tests.datasets import make_coco_dataset, write_marks
 from tests.review.serving import marks_on_disk
-from wristseg.configs import DatasetPaths
 from wristseg.data.marks import read_excluded, read_selections
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.review.frames import FrameTable
 from wristseg.review.marks import Change, MarkStore, StaleVersionError

@@ -16,10 +16,11 @@ from tests.datasets import coco_file, edit_coco, make_coco_dataset
 from tests.review.serving import awaited, marks_on_disk, plain_model, serving, wait_until
 from wristseg.artifacts import atomic_path
 from wristseg.classes import DEFAULT_CLASSES, ClassTable
-from wristseg.configs import CheckConfig, DatasetPaths, MasksConfig, ReviewConfig
+from wristseg.configs import CheckConfig, MasksConfig, ReviewConfig
 from wristseg.data.check import check_dataset
 from wristseg.data.labels import load_labels
 from wristseg.data.masks import generate_masks
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.review import app
 from wristseg.review.cache import FileCache

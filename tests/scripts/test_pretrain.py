@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from tests.datasets import make_coco_dataset
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.images import write_mask
 
 SCRIPT = Path(__file__).parents[2] / "scripts/pretrain.py"

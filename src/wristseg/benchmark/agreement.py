@@ -71,8 +71,8 @@ class _Validation:
     """The labels of a checkpoint's validation frames, as far as these were predicted."""
 
     def __init__(self, run: Run, size: str, stems: set[str]) -> None:
-        from wristseg.configs import DatasetPaths
         from wristseg.data.labels import load_labels
+        from wristseg.dataset_paths import DatasetPaths
         from wristseg.modeling.checkpoint import read_checkpoint_info
 
         assert run.dataset is not None

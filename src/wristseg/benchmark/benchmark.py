@@ -27,7 +27,6 @@ from rich.progress import (
 
 from wristseg.artifacts import git_commit, write_json, write_text
 from wristseg.benchmark.agreement import measure_agreement
-from wristseg.benchmark.config import BenchmarkConfig
 from wristseg.benchmark.contestants import PLAIN, TOOLS, Contestant, find_plain, present
 from wristseg.benchmark.goals import find_goals
 from wristseg.benchmark.live_loop import measure_live_loops
@@ -44,6 +43,7 @@ from wristseg.benchmark.run import Run
 from wristseg.benchmark.tail import measure_tails
 from wristseg.benchmark.training import measure_trainings
 from wristseg.benchmark.works import measure_clip, measure_mask_commands, measure_masks
+from wristseg.configs import BenchmarkConfig
 from wristseg.errors import WristsegError
 
 __all__ = ["benchmark", "output_folder"]

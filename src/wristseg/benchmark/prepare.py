@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.benchmark.config import BenchmarkConfig
 from wristseg.benchmark.contestants import AUTO, PLAIN, Contestant
 from wristseg.benchmark.plan import size_name
 from wristseg.benchmark.process import ContestantError
 from wristseg.benchmark.run import Run
-from wristseg.configs import DatasetPaths
+from wristseg.configs import BenchmarkConfig
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import UsageError
 from wristseg.images import read_image_rgb
 

@@ -25,7 +25,7 @@ from wristseg.benchmark.process import ContestantError
 from wristseg.benchmark.results import PageTiming
 from wristseg.benchmark.run import Run
 from wristseg.benchmark.summary import summarize
-from wristseg.configs import DatasetPaths
+from wristseg.dataset_paths import DatasetPaths
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

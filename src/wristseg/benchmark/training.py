@@ -45,9 +45,10 @@ def measure_trainings(run: Run) -> None:
 
 def _write_split(run: Run) -> Path:
     """Write the split that ``wristseg train`` draws by default, for the plain implementation."""
-    from wristseg.configs import DatasetPaths, TrainConfig
+    from wristseg.configs import TrainConfig
     from wristseg.data.labels import load_labels
     from wristseg.data.split import make_split
+    from wristseg.dataset_paths import DatasetPaths
 
     assert run.dataset is not None
     defaults = TrainConfig(run.dataset)

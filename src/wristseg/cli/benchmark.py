@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wristseg.benchmark.config import BenchmarkConfig
 from wristseg.cli.command import needs_extra, run_command
+from wristseg.configs import BenchmarkConfig
 
 __all__ = ["main"]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from wristseg.cli.command import needs_extra
 from wristseg.cli.folds import fold_config, train_fold
-from wristseg.configs import DatasetPaths, TrainConfig
+from wristseg.configs import TrainConfig
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import CheckpointError, UsageError
 from wristseg.labeling.config import QaConfig
 from wristseg.recipes import recipe_options

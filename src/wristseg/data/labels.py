@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wristseg.classes import ClassTable
-from wristseg.configs import DatasetPaths
 from wristseg.data.coco import Frame, examine_coco
 from wristseg.data.labelled import LabelledDataset, LabelledFrame, size_fault
 from wristseg.data.layout import Layout, find_layout, list_images
@@ -20,6 +19,7 @@ from wristseg.data.marks import read_excluded, read_selections
 from wristseg.data.names import recording_of
 from wristseg.data.problems import Problem
 from wristseg.data.ready_masks import find_masks
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.images import image_size_hw
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wristseg.configs import DatasetPaths
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import IMAGE_SUFFIXES
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wristseg.configs import DatasetPaths
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import UsageError
 from wristseg.model_info import ModelInfo
 

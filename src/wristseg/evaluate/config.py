@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-from wristseg.configs import POSITIONAL, DatasetPaths, named_parts
+from wristseg.configs import POSITIONAL
+from wristseg.dataset_paths import DatasetPaths, named_parts
 from wristseg.errors import UsageError
 
 __all__ = ["CompareConfig", "DataOptions", "Side", "ValConfig"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from wristseg.configs import POSITIONAL, DatasetPaths
+from wristseg.configs import POSITIONAL
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import UsageError
 from wristseg.evaluate.config import Side
 

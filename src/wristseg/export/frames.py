@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wristseg.configs import DatasetPaths, ExportConfig
+from wristseg.configs import ExportConfig
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
 from wristseg.data.layout import list_images
 from wristseg.data.of_model import dataset_of_model
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import image_size_hw, read_image_rgb
 from wristseg.model_info import ModelInfo

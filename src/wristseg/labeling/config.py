@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from wristseg.configs import POSITIONAL, NamesParts
+from wristseg.configs import POSITIONAL
+from wristseg.dataset_paths import NamesParts
 from wristseg.errors import UsageError
 
 __all__ = [

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wristseg.classes import ClassTable, fold_name
-from wristseg.configs import DatasetPaths
 from wristseg.data.coco import Frame, examine_coco
 from wristseg.data.labels import examine_labels
 from wristseg.data.layout import Layout
 from wristseg.data.marks import read_excluded, read_selections
 from wristseg.data.progress import for_each
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.images import read_image_rgb
 

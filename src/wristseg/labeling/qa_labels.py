@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wristseg.artifacts import write_json
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import LabelledDataset, LabelledFrame, examine_labels, load_labels
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 
 __all__ = ["LEFT_OUT", "AllLabels", "load_all_labels"]

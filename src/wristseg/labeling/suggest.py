@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.artifacts import git_commit, versions, write_json
-from wristseg.configs import DatasetPaths
 from wristseg.data.labels import LabelledDataset, load_labels
 from wristseg.data.names import recording_of
 from wristseg.data.progress import for_each, with_progress
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 from wristseg.labeling.config import Order, SuggestConfig
 from wristseg.labeling.diversity import NEAR_DUPLICATE, distances, thumbnail

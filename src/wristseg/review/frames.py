@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.classes import ClassTable
-from wristseg.configs import DatasetPaths
 from wristseg.data.draw import FrameRuns, frame_runs
 from wristseg.data.labelled import size_fault
 from wristseg.data.labels import Candidate, Candidates, read_candidates
 from wristseg.data.layout import Layout
 from wristseg.data.names import recording_of
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
 from wristseg.images import image_size_hw, read_image_rgb, read_mask
 

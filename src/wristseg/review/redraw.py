@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from wristseg.configs import DatasetPaths
+from wristseg.dataset_paths import DatasetPaths
 
 __all__ = ["Redraw", "RedrawState"]
 

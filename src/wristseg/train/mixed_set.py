@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wristseg.configs import DatasetPaths
 from wristseg.data.check_facts import duplicate_images
 from wristseg.data.labels import LabelledDataset, load_labels
 from wristseg.data.split import Split
+from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError
 
 __all__ = ["load_mix"]
