@@ -17,7 +17,7 @@ _NOISE = np.random.default_rng(0).integers(40, 200, (32, 24, 32, 3), np.uint8)
 
 
 class FakeCamera(Camera):
-    """Gives a frame per period; ``mode`` says what it does instead, from now on.
+    """Gives a frame of ``pictures`` ``[n,h,w,3]`` uint8 per period; ``mode`` changes what it does.
 
     Modes: good, frozen, hang, unplugged, resized, slow, black, grey, cut, none, damaged, ended,
     broken.
@@ -25,11 +25,19 @@ class FakeCamera(Camera):
 
     name = "fake camera"
 
-    def __init__(self, clock: VirtualClock, *, fps: float = 30.0, mode: str = "good") -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        *,
+        fps: float = 30.0,
+        mode: str = "good",
+        pictures: np.ndarray = _NOISE,
+    ) -> None:
         self.fps = fps
         self.mode = mode
         self.slow_periods = 4.0
         self.opened = self.released = self.reads = 0
+        self._pictures = pictures
         self._clock = clock
         self._next = -math.inf
         self._frozen: np.ndarray | None = None
@@ -72,7 +80,7 @@ class FakeCamera(Camera):
 
     def _picture(self) -> np.ndarray:
         self.reads += 1
-        picture = _NOISE[self.reads % len(_NOISE)]
+        picture = self._pictures[self.reads % len(self._pictures)].copy()  # as a driver gives them
         if self.mode == "frozen":
             if self._frozen is None:
                 self._frozen = picture
