@@ -60,6 +60,13 @@ def test_temporary_file_lies_in_the_target_folder_with_the_suffix(tmp_path):
     assert (tmp_path / "new" / "clip.mp4").read_bytes() == b"x"
 
 
+def test_two_threads_that_write_one_file_have_a_temporary_file_each(tmp_path):
+    with atomic_path(tmp_path / "a.json") as first, atomic_path(tmp_path / "a.json") as second:
+        assert first != second
+        first.touch()
+        second.touch()
+
+
 def test_json_is_readable_and_refuses_nan(tmp_path):
     write_json(tmp_path / "a.json", {"ü": 1})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "ü": 1\n}\n'

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import re
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ __all__ = [
 
 #: What ``_temporary`` makes of a name.
 _TEMPORARY = re.compile(
-    r"\.(?P<stem>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.tmp(?P<suffix>(\.[^.]*)?)"
+    r"\.(?P<stem>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\d+\.tmp(?P<suffix>(\.[^.]*)?)"
 )
 
 _VERSIONED = ("torch", "timm", "lightning", "numpy", "opencv-python-headless", "pillow", "av")
@@ -217,8 +218,10 @@ def sweep_temporaries(folder: Path, *, of: Path | None = None) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    # With the machine's name: on a shared folder two machines may use one process number.
-    return path.with_name(f".{path.stem}.{_host()}-{os.getpid()}.tmp{path.suffix}")
+    # With the machine's name: on a shared folder two machines may use one process number. With the
+    # time: so may two threads of a process, which would otherwise rename each other's halves.
+    owner = f"{_host()}-{os.getpid()}-{time.monotonic_ns()}"
+    return path.with_name(f".{path.stem}.{owner}.tmp{path.suffix}")
 
 
 @functools.cache

@@ -240,7 +240,7 @@ def test_f32_name_that_is_no_text_is_told_before_anything_is_written(tmp_path, c
     folder = make_inputs(tmp_path / "in", clips=1)
     (folder / "clip_000.mp4").rename(folder / os.fsdecode(b"bad\xff.mp4"))
     assert label_here(folder, tmp_path / "out") == 3
-    assert "bad\\udcff.mp4': the name is not UTF-8; rename the file" in capsys.readouterr().err
+    assert "bad\\udcff.mp4': the name is not UTF-8; rename it" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -270,6 +270,8 @@ def test_images_of_one_name_are_told_apart_in_the_coco_file(tmp_path):
     assert label_here(f"{tmp_path}/in/**/*.png", tmp_path / "out", "--coco") == 0
     coco = json.loads((tmp_path / "out" / "images.coco.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == ["a/frame.png", "b/frame.png"]
+    assert label_here(f"{tmp_path}/in/**/*.png", tmp_path / "out") == 0
+    assert not (tmp_path / "out" / "images.coco.json").exists(), "of the job before"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

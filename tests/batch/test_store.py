@@ -117,7 +117,7 @@ def test_stores_agree(address, tmp_path, monkeypatch, memory):
     assert store.size("a/b.json") is None
     assert store.names("a", ".json") == []
     store.delete("a/b.json")
-    store.write_text("a/b.json", "ü", flush=False)
+    store.write_text("a/b.json", "ü")
     store.write_text("a/c.json", "1")
     assert (store.read_text("a/b.json"), store.size("a/b.json")) == ("ü", 2)
     assert store.names("a", ".json") == ["a/b.json", "a/c.json"]

@@ -88,6 +88,13 @@ def test_name_that_is_no_text_is_told(capsys):
     )
 
 
+def test_argument_that_is_no_text_is_refused_before_any_work(capsys):
+    began = []
+    assert run(began.append, "--output", "out\udcff") == 3
+    assert "'out\\udcff'...: a name that is not UTF-8; rename it" in capsys.readouterr().err
+    assert began == []
+
+
 def test_debug_shows_the_traceback():
     with pytest.raises(UsageError):
         run(failing(UsageError("a")), "--debug")

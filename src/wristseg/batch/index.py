@@ -63,7 +63,8 @@ def entries_of(store: Store, name: str = INDEX) -> Iterator[dict[str, Any]]:
 def write_image_coco(store: Store, entries: Iterable[Mapping[str, Any]]) -> None:
     """Join the COCO files of all images to one, in which each image has its own name again.
 
-    Where two of them share a name, all are named from the folder on that they have in common.
+    Where two of them share a name, all are named from the folder on that they have in common. If
+    no image has a COCO file, there is none of all of them; one of an earlier job goes.
     """
     joined: dict[str, Any] = {}
     images: list[dict[str, Any]] = []
@@ -84,10 +85,12 @@ def write_image_coco(store: Store, entries: Iterable[Mapping[str, Any]]) -> None
         for annotation in said["annotations"]:
             numbers = {"id": len(annotations) + 1, "image_id": image_id}
             annotations.append({**annotation, **numbers})
-    if images:
-        content = {**joined, "images": images, "annotations": annotations}
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        store.write_text(IMAGE_COCO, text + "\n")
+    if not images:
+        store.delete(IMAGE_COCO)
+        return
+    content = {**joined, "images": images, "annotations": annotations}
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    store.write_text(IMAGE_COCO, text + "\n")
 
 
 def _file_names(inputs: Sequence[str]) -> list[str]:

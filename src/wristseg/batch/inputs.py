@@ -32,7 +32,7 @@ def find_items(texts: Sequence[str], *, camera: str | None) -> list[Item]:
     Raises:
         UsageError: A text names neither image nor video, there is no such camera, or a camera is
             named and no data set.
-        DataError: A path does not exist, a data set breaks a rule, or names cannot be written down.
+        DataError: A path does not exist, a data set breaks a rule, or names are not UTF-8.
         MissingExtraError: A library for such inputs is not installed.
     """
     items: dict[str, Item] = {}
@@ -49,7 +49,6 @@ def find_items(texts: Sequence[str], *, camera: str | None) -> list[Item]:
             items.setdefault(_place(item.name), item)
     if camera is not None and not any(item.lerobot for item in items.values()):
         raise UsageError(f"--camera {camera}: no input is a LeRobot data set; leave the option out")
-    _require_utf8(items.values())
     return sorted(items.values(), key=lambda item: item.name)
 
 
@@ -66,23 +65,6 @@ def part_of(items: Sequence[Item], part: tuple[int, int]) -> list[Item]:
 
 def _place(name: str) -> str:
     return name if is_address(name) else os.path.realpath(name)
-
-
-def _require_utf8(items: Iterable[Item]) -> None:
-    """Refuse names that no record can hold, before hours of work end in an index without them."""
-    shown = [ascii(item.name) for item in items if not _is_utf8(item.name)]
-    if shown:
-        raise DataError(
-            "input", [f"{name}: the name is not UTF-8; rename the file" for name in sorted(shown)]
-        )
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _lerobot_items(root: Path, camera: str | None) -> list[Item]:

@@ -93,8 +93,7 @@ def label(config: LabelConfig) -> LabelSummary:
                 summary.entries.append(dict(event.entry))
             summary.facts = progress.facts()
         lines = write_index(store, summary.entries, job=job.digest(), part=config.part)
-        if config.coco:
-            write_image_coco(store, lines)
+        write_image_coco(store, lines)
     summary.problems = [
         f"{entry['input']}: {entry['status']}: {'; '.join(entry['problems'])}"
         for entry in sorted(summary.entries, key=lambda entry: str(entry["input"]))

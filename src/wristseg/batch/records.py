@@ -103,9 +103,8 @@ class Records:
         self._store.write_text(f"{self._stem}.quarantined.json", _json(said))
 
     def _count(self, attempts: int, reason: list[str]) -> None:
-        # If a power cut takes the count back, the input is begun once more than it should be.
         text = _json({"attempts": attempts, "reason": reason})
-        self._store.write_text(f"{self._stem}.attempts", text, flush=False)
+        self._store.write_text(f"{self._stem}.attempts", text)
 
     def _read(self, suffix: str) -> dict[str, Any] | None:
         text = self._store.read_text(f"{self._stem}.{suffix}")

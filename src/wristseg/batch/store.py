@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from wristseg.artifacts import FileBatch, atomic_path, write_text
+from wristseg.artifacts import atomic_path, write_text
 from wristseg.errors import MissingExtraError, UsageError
 
 __all__ = ["Store", "filesystem_of", "is_address", "local_path", "open_store"]
@@ -31,8 +31,8 @@ class Store(Protocol):
     def writing(self, name: str) -> contextlib.AbstractContextManager[Path]:
         """Yield a local path to write to; the file appears when the block ends well."""
 
-    def write_text(self, name: str, text: str, *, flush: bool = True) -> None:
-        """Write UTF-8 text; without ``flush`` a power cut may take it back."""
+    def write_text(self, name: str, text: str) -> None:
+        """Write UTF-8 text, as ``writing`` does."""
 
     def read_text(self, name: str) -> str | None:
         """Return the text of a file, or None where there is none."""
@@ -103,13 +103,8 @@ class _Folder:
     def writing(self, name: str) -> contextlib.AbstractContextManager[Path]:
         return atomic_path(self._root / name)
 
-    def write_text(self, name: str, text: str, *, flush: bool = True) -> None:
-        path = self._root / name
-        if flush:
-            write_text(path, text)
-            return
-        with FileBatch(path.parent, [path.name]) as batch:
-            batch.write(path.name, text.encode())
+    def write_text(self, name: str, text: str) -> None:
+        write_text(self._root / name, text)
 
     def read_text(self, name: str) -> str | None:
         content = self.read_bytes(name)
@@ -151,8 +146,7 @@ class _Remote:
             with self._as_os_errors(name):
                 self._upload(path, f"{self._root}/{name}")
 
-    def write_text(self, name: str, text: str, *, flush: bool = True) -> None:
-        del flush  # an upload is what it is
+    def write_text(self, name: str, text: str) -> None:
         with self.writing(name) as path:
             path.write_text(text, encoding="utf-8")
 

@@ -53,6 +53,8 @@ def run_command(
     description = f"{description.strip()}\n\nWith --debug, an error shows its traceback."
     try:
         with signals_raise():
+            for argument in arguments:
+                argument.encode()  # one that is no text fails here, before anything is written
             changed = None if defaults is None else defaults(arguments)
             config = parse_options(
                 config_type, arguments, prog=prog, description=description, defaults=changed

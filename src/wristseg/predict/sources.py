@@ -42,7 +42,7 @@ def find_sources(text: str, *, option: str = "--input") -> list[Source]:
         option: What the text was given as, for messages.
 
     Raises:
-        DataError: The path of a single file does not exist.
+        DataError: The path of a single file does not exist, or names are not UTF-8.
         UsageError: A folder or glob holds no image and no video, or the file is neither.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
@@ -79,7 +79,23 @@ def _found(paths: Iterable[Path], otherwise: str) -> list[Source]:
     if not sources:
         known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
         raise UsageError(f"{otherwise} (known by their suffix: {known})")
+    _require_utf8(sources)
     return sources
+
+
+def _require_utf8(sources: Iterable[Source]) -> None:
+    """Refuse names that no record can hold, before hours of work end without one."""
+    shown = [ascii(str(source.path)) for source in sources if not _is_utf8(str(source.path))]
+    if shown:
+        raise DataError("input", [f"{name}: the name is not UTF-8; rename it" for name in shown])
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:
