@@ -61,7 +61,7 @@ Curves: TypeAlias = dict[str, dict[int, list[float]]]
 _BURST = 3
 _BATCH = 16
 _WEIGHT_DECAY, _WARMUP_SHARE = 1e-4, 0.1
-#: What each training follows, but for its number of steps and their schedule.
+#: What each training follows, but for its number of steps, their schedule and its rates.
 _RECIPE = RECIPES["robust"]
 
 
@@ -76,6 +76,7 @@ class _Plan:
         pretrained: Start weights of each training.
         steps: Steps of each training, of 16 frames, whatever the number of labels.
         lr: Learning rate at its highest.
+        kernel_lr: That of convolution kernels.
         size_hw: Network input.
     """
 
@@ -85,6 +86,7 @@ class _Plan:
     pretrained: str
     steps: int
     lr: float
+    kernel_lr: float
     size_hw: tuple[int, int]
 
     @property
@@ -227,7 +229,8 @@ def main(
     rounds: int = 5,
     pretrained: str = "sim",
     steps: int = 150,
-    lr: float = 1e-3,
+    lr: float = 1e-4,
+    kernel_lr: float = 1e-3,
     size: tuple[int, int] = (84, 84),
 ) -> int:
     """Draw all curves and print the table; returns the exit code.
@@ -243,10 +246,12 @@ def main(
         rounds: Rounds of labelling.
         pretrained: Start weights of each training: sim, none, or a checkpoint.
         steps: Steps of each training, of 16 frames.
-        lr: Learning rate at its highest.
+        lr: Learning rate at its highest, a tenth of the recipe's: with that, 20 frames of a few
+            looks take from start weights more than they give (docs/experiments.md).
+        kernel_lr: That of convolution kernels, a tenth of the recipe's too.
         size: Height and width of the network's input.
     """
-    plan = _Plan(start, step, rounds, pretrained, steps, lr, size)
+    plan = _Plan(start, step, rounds, pretrained, steps, lr, kernel_lr, size)
     keep_freed_memory()
     cv2.setNumThreads(1)
     loop = _Loop(_Side(pool, plan), _Side(val, plan), plan, output)
@@ -287,7 +292,7 @@ def _trained(
     torch.manual_seed(seed)
     network = SegmentationNetwork(classes).to(memory_format=torch.channels_last)
     load_start_weights(network, plan.pretrained, size_hw=plan.size_hw)
-    kernels = OptimizerPlan(kernel_lr=_RECIPE.kernel_lr)
+    kernels = OptimizerPlan(kernel_lr=plan.kernel_lr)
     optimizer = kernels.optimizer(network, lr=plan.lr, weight_decay=_WEIGHT_DECAY)
     schedule = OneCycleLR(
         optimizer,

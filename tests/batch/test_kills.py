@@ -103,6 +103,7 @@ def test_f27_killed_workers_and_drivers_change_no_byte(tmp_path, plan):
     assert outputs_of(inputs) == before, "inputs are only read"
 
 
+@pytest.mark.slow
 def test_worker_that_stops_answering_is_replaced(inputs, in_one_process, tmp_path):
     output = tmp_path / "out"
     with subprocess.Popen(

@@ -53,6 +53,7 @@ def test_a_named_model_judges_all_frames_and_the_data_set_stays_as_it_is(
     assert "All frames are judged by" in record["said"]
 
 
+@pytest.mark.slow
 def test_fold_models_are_trained_once_and_again_when_labels_change(capsys, dataset, tmp_path):
     out = tmp_path / "out"
     code, stdout, _ = run(capsys, dataset, *SMALL, "--output", out)

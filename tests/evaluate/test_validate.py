@@ -104,6 +104,7 @@ def test_wrong_options_end_with_2_and_wrong_data_with_3(checkpoint, dataset, tmp
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame_hw", [None, (48, 64)])
 def test_an_export_is_measured_without_pytorch(checkpoint, dataset, tmp_path, frame_hw):
     exported = tmp_path / "best.onnx"

@@ -6,6 +6,7 @@ import gc
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from tests.live.fakes import FakeCamera, FakeModel
 from tests.live.virtual_clock import VirtualClock
@@ -20,6 +21,7 @@ _READINGS = 20
 _PICTURES = np.random.default_rng(0).integers(40, 200, (8, 240, 320, 3), np.uint8)
 
 
+@pytest.mark.slow
 def test_f26_ten_thousand_ticks_with_a_slow_model_keep_queue_age_and_memory_bounded():
     clock = VirtualClock()
     camera = FakeCamera(clock, fps=90.0, pictures=_PICTURES)

@@ -107,6 +107,7 @@ def test_few_frames_live_at_a_time_however_long_the_video_is(tmp_path):
     assert max(most) <= 6 + 2 * MODELS
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_a_long_clip(tmp_path):
     clip = make_clip(tmp_path / "a.mp4", frames=900, size_hw=(240, 320))
     peaks_kb = []

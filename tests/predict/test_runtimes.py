@@ -161,6 +161,7 @@ def test_an_export_is_named_by_what_is_in_the_checkpoint(cache, checkpoint, tmp_
     assert info.path == copied
 
 
+@pytest.mark.slow
 def test_a_damaged_file_in_the_cache_is_made_again(cache, checkpoint, loaded):
     kept = next((cache / "exports").glob("*-own-*.onnx"))
     whole = kept.read_bytes()
@@ -303,6 +304,7 @@ def test_a_missing_checkpoint_is_named(cache, tmp_path):
         Segmenter.load(tmp_path / "no.ckpt", runtime="onnxruntime")
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_no_error(checkpoint, tmp_path, monkeypatch, loaded):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

@@ -37,6 +37,7 @@ def run_module(name, *arguments, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(times(300, 1800))
 @pytest.mark.tried(_KILLS)
 @pytest.mark.parametrize("temporary", ["here", "elsewhere"])
