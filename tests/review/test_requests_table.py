@@ -67,6 +67,7 @@ def wrong_cases(client, dataset):
     return wrong
 
 
+@pytest.mark.tried(len(_CASES))
 def test_f22_every_case_has_its_exact_status_and_refusals_change_nothing(client, coco_dataset):
     assert wrong_cases(client, coco_dataset) == []
 

@@ -203,6 +203,7 @@ def test_the_other_recipes_train_as_well(config, console, options):
     assert 0 < summary.val_iou < 1
 
 
+@pytest.mark.tried(3)
 @pytest.mark.usefixtures("bare")
 def test_f30_the_same_seed_gives_the_same_weights_three_times(config, console):
     runs = [

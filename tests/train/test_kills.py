@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.children import run_module
 from tests.counts import times
 from tests.datasets import make_coco_dataset
 
-_ROOT = Path(__file__).parents[2]
 _KILLS = times(20, 50)
 _OTHER_FILESYSTEM = Path("/dev/shm")
-
-
-def run_module(name, *arguments, **options):
-    environment = {**os.environ, **options.pop("env", {})}
-    environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT / "src"), str(_ROOT)])
-    return subprocess.Popen(
-        [sys.executable, "-m", name, *map(str, arguments)],
-        cwd=_ROOT,
-        env=environment,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        **options,
-    )
 
 
 @pytest.mark.slow
