@@ -82,6 +82,8 @@ ROWS = {
     "P7": ("Random walks on the review page's marks", 2_000, "the disk equals the model"),
 }
 
+_HOLDS, _HOLDS_SO_FAR = "holds", "holds, **fewer than asked**"
+
 
 @dataclass
 class Outcome:
@@ -157,7 +159,7 @@ def _verdict(done: Outcome, asked: int) -> str:
         return "**not tried**"
     if done.held < done.tried:
         return "**failed**"
-    return "holds" if done.tried >= asked else "holds, **fewer than asked**"
+    return _HOLDS if done.tried >= asked else _HOLDS_SO_FAR
 
 
 def _machine() -> str:
@@ -187,8 +189,11 @@ def main(
         latest = max(report.stat().st_mtime for report in reports)
         day = datetime.fromtimestamp(latest, UTC).date().isoformat()
     write_text(output, page(outcomes, commit=git_commit(ROOT), day=day))
-    bad = [row for row, done in outcomes.items() if done.held < done.tried]
-    print(f"{output}: {len(bad)} rows failed{': ' if bad else ''}{', '.join(bad)}")
+    verdicts = {row: _verdict(done, ROWS[row][1]) for row, done in outcomes.items()}
+    # The counts of every change are smaller than those that the table asks for.
+    enough = (_HOLDS, _HOLDS_SO_FAR) if quick else (_HOLDS,)
+    bad = [f"{row} ({said})" for row, said in verdicts.items() if said not in enough]
+    print(f"{output}: {len(verdicts) - len(bad)} of {len(verdicts)} rows hold; not {bad}")
     return 1 if bad else 0
 
 

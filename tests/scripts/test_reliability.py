@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from scripts.reliability import ROWS, main, page, read_reports
 
+_TESTS = Path(__file__).parents[1]
 _REPORT = """<?xml version="1.0"?><testsuites><testsuite name="pytest">
 <testcase classname="tests.train.test_kills" name="test_f12_killed[here]">
   <properties><property name="tried" value="50"/></properties></testcase>
@@ -51,6 +55,17 @@ def test_page_tells_what_holds_from_what_failed_and_what_was_not_tried(report):
     assert len([line for line in text.splitlines() if line.startswith("| ")]) == len(ROWS) + 1
 
 
-def test_failure_is_the_exit_code_as_well(report, tmp_path, capsys):
+def test_exit_code_is_1_unless_every_row_holds(report, tmp_path, capsys):
     assert main((report,), output=tmp_path / "page.md") == 1
-    assert "1 rows failed: F05" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"1 of {len(ROWS)} rows hold" in said
+    assert "F05 (**failed**)" in said
+    assert "F06 (**not tried**)" in said
+    assert "P7 (holds, **fewer than asked**)" in said
+    assert "F12" not in said
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_has_a_test(row):
+    names = re.compile(rf"def test_{row.lower()}_|class Test{row}[A-Z]")
+    assert any(names.search(path.read_text()) for path in _TESTS.rglob("test_*.py"))
