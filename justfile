@@ -34,7 +34,7 @@ test-marked *args:
 test-ray *args:
     {{ run }} --extra ray pytest -n 0 -m "ray and not faults" {{ args }}
 
-# The whole fault table with its full counts, into docs/reliability.md (an hour and more).
+# The whole fault table with its full counts, into docs/reliability.md (half an hour).
 faults *args:
     {{ run }} --extra ray python scripts/reliability.py {{ args }}
     {{ run }} pytest -n 0 -m faults tests/test_guards.py
