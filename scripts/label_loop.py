@@ -61,7 +61,7 @@ Curves: TypeAlias = dict[str, dict[int, list[float]]]
 _BURST = 3
 _BATCH = 16
 _WEIGHT_DECAY, _WARMUP_SHARE = 1e-4, 0.1
-#: What each training follows, but for its number of steps, their schedule and its rates.
+#: What each training follows, but for its steps, their schedule and the rates that are given.
 _RECIPE = RECIPES["robust"]
 
 
@@ -229,8 +229,8 @@ def main(
     rounds: int = 5,
     pretrained: str = "sim",
     steps: int = 150,
-    lr: float = 1e-4,
-    kernel_lr: float = 1e-3,
+    lr: float = 1e-3,
+    kernel_lr: float = 0.01,
     size: tuple[int, int] = (84, 84),
 ) -> int:
     """Draw all curves and print the table; returns the exit code.
@@ -246,9 +246,8 @@ def main(
         rounds: Rounds of labelling.
         pretrained: Start weights of each training: sim, none, or a checkpoint.
         steps: Steps of each training, of 16 frames.
-        lr: Learning rate at its highest, a tenth of the recipe's: with that, 20 frames of a few
-            looks take from start weights more than they give (docs/experiments.md).
-        kernel_lr: That of convolution kernels, a tenth of the recipe's too.
+        lr: Learning rate at its highest, as in the recipe.
+        kernel_lr: That of convolution kernels, as in the recipe.
         size: Height and width of the network's input.
     """
     plan = _Plan(start, step, rounds, pretrained, steps, lr, kernel_lr, size)
