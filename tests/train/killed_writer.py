@@ -20,6 +20,8 @@ from wristseg.errors import CheckpointError
 from wristseg.train.checkpoints import LAST, AtomicCheckpointIO, find_resume_point
 from wristseg.train.run_folder import hold_run_folder
 
+#: A save that nobody sees within this time does not replace the file: the writer is broken.
+_PATIENCE_S = 20.0
 _NUMBERS = 500_000  # 2 MB: a write that takes long enough to be met by a signal
 
 
@@ -34,9 +36,12 @@ def write_for_ever(folder: Path, first: int) -> None:
 def wait_for_a_save(path: Path) -> float:
     """Wait until another file has the name, and again; returns the seconds in between."""
     times = []
+    deadline = time.monotonic() + _PATIENCE_S
     for _ in range(2):
         before = path.stat().st_ino
         while path.stat().st_ino == before:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{path} is not replaced")
             time.sleep(0.0005)
         times.append(time.monotonic())
     return times[1] - times[0]
@@ -59,9 +64,11 @@ def main(folder: Path, kills: int) -> None:
             finally:
                 os._exit(1)
         # As long as a save takes on this disk, from the end of one on: most kills meet the next.
-        time.sleep(rng.uniform(0.0, 1.2) * wait_for_a_save(folder / LAST))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        try:
+            time.sleep(rng.uniform(0.0, 1.2) * wait_for_a_save(folder / LAST))
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
         half_written += len(list(folder.glob(".last.*.tmp.ckpt")))
         with hold_run_folder(folder):
             pass  # as a resumed run does
