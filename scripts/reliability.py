@@ -193,7 +193,8 @@ def main(
     # The counts of every change are smaller than those that the table asks for.
     enough = (_HOLDS, _HOLDS_SO_FAR) if quick else (_HOLDS,)
     bad = [f"{row} ({said})" for row, said in verdicts.items() if said not in enough]
-    print(f"{output}: {len(verdicts) - len(bad)} of {len(verdicts)} rows hold; not {bad}")
+    said = f"; not {', '.join(bad)}" if bad else ""
+    print(f"{output}: {len(verdicts) - len(bad)} of {len(verdicts)} rows hold{said}")
     return 1 if bad else 0
 
 

@@ -104,9 +104,9 @@ class _WatchedDDP(DDPStrategy):
 
 
 def _leave() -> None:
-    # gloo's thread may still hold the last result. If it lets go of it while the interpreter ends,
-    # C++ calls terminate(): the process of a good training then ends by SIGABRT (seen in one test
-    # run of many on a busy machine). This waits for the thread. Lightning does so with NCCL only.
+    # One process of many good trainings on a busy machine has ended by SIGABRT ("terminate called
+    # without an active exception"). Most likely gloo's thread let go of the last result while the
+    # interpreter ended; this waits for the thread first. Lightning does so with NCCL only.
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
