@@ -142,6 +142,21 @@ def test_a_batch_worked_on_in_parts_gives_the_loss_of_the_whole(monkeypatch, ign
     torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.parametrize("loss", [soft_iou_loss, compound_loss])
+@pytest.mark.parametrize("ignored", [0.0, 0.3])
+def test_what_suits_a_gpu_gives_the_loss_and_gradient_of_a_processor(monkeypatch, ignored, loss):
+    logits, labels = random_batch(ignored=ignored)
+    losses, gradients = [], []
+    for on_gpu in (False, True):
+        monkeypatch.setattr("wristseg.modeling.losses._on_gpu", lambda _, here=on_gpu: here)
+        own = logits.clone().requires_grad_()
+        losses.append(loss(own, labels))
+        losses[-1].backward()
+        gradients.append(own.grad)
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients)
+
+
 def test_more_pixels_than_float32_can_count_one_by_one_are_all_counted():
     # 5000 x 3500 pixels of class 0, all certain: past 2^24 a running float32 sum stands still.
     labels = torch.zeros(1, 5000, 3500, dtype=torch.uint8)

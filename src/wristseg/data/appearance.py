@@ -113,9 +113,17 @@ ROBUST = Appearance(
 )
 
 
-def colour_matrix(saturation: float, hue: float) -> NDArray[np.float64]:
-    """Return (3, 3): a turn by ``hue`` radians about the grey axis, after a mix with the grey."""
-    cos, sin = math.cos(hue), math.sin(hue) / math.sqrt(3)
+def colour_matrix(
+    saturation: float | NDArray[np.float64], hue: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (..., 3, 3): turns by ``hue`` radians about the grey axis, after mixes with the grey.
+
+    Args:
+        saturation: (...), 1 for the colours as they are.
+        hue: (...), of the same shape or a single one.
+    """
+    saturation, hue = (np.asarray(value)[..., None, None] for value in (saturation, hue))
+    cos, sin = np.cos(hue), np.sin(hue) / math.sqrt(3)
     cross = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     turn = cos * np.eye(3) + (1 - cos) / 3 + sin * cross
     mixed: NDArray[np.float64] = turn @ (saturation * np.eye(3) + (1 - saturation) * _GREY)

@@ -5,6 +5,7 @@ Called by the stages that go over all frames of a data set.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ __all__ = ["for_each", "with_progress"]
 _QUIET_S = 2.0
 
 # Decoding and PNG writing leave Python's lock, and a disk is waited for: more threads than cores.
-_THREADS = 4
+_THREADS = 2 * max(2, os.cpu_count() or 1)
 
 #: Calls handed to the threads before the first of them is waited for: enough that none rests, and
 #: few beside the 200,000 of a large data set, whose futures alone took 200 MB.

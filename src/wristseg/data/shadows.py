@@ -3,7 +3,8 @@
 Wrist cameras see the shadow of their own arm wander over the table, and a model that has learned
 from few recordings takes it for the object. A shadow takes light away and changes no label: it is
 multiplied onto the image, with a soft edge (penumbra) and a slight tint, since what is left is the
-room's own light. Called by ``data.augment``.
+room's own light. Called by ``data.augment`` and
+``data.batch_augment``.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 
 from wristseg.classes import ClassTable
 
-__all__ = ["Shadows"]
+__all__ = ["DARKNESS", "TINT", "Shadows", "draw_shade"]
 
 #: Share of the light that is taken away in the core of a shadow.
-_DARKNESS = (0.3, 0.8)
-_TINT = 0.06
+DARKNESS = (0.3, 0.8)
+TINT = 0.06
 #: Sigma of the soft edge, as a share of the frame's height; drawn evenly in its logarithm.
 _PENUMBRA = (0.003, 0.04)
 #: Most shadows of things out of sight in one frame.
@@ -84,7 +85,7 @@ class Shadows:
         height, width = mask.shape
         scale = 1 if height <= _FULL_SIZE_TO else 2
         canvas_hw = (-(-height // scale), -(-width // scale))
-        shade = _draw_shade(rng, canvas_hw)
+        shade = draw_shade(rng, canvas_hw)
         if self.spared_ids and rng.random() < _BEHIND_CHANCE:
             shade = self._behind(shade, mask)
         light = cv2.LUT(cv2.merge([shade] * 3), _light_table(rng))
@@ -102,13 +103,13 @@ class Shadows:
 
 def _light_table(rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return (1, 256, 3) uint8: the light left per channel, by how much of the lamp is hidden."""
-    darkness = rng.uniform(*_DARKNESS) * (1 + rng.uniform(-_TINT, _TINT, 3))
+    darkness = rng.uniform(*DARKNESS) * (1 + rng.uniform(-TINT, TINT, 3))
     hidden = np.linspace(0.0, 1.0, 256)[:, None]
     return np.rint(255 * (1 - hidden * darkness)).astype(np.uint8)[None]
 
 
-def _draw_shade(rng: np.random.Generator, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return (H, W) uint8: how much of the lamp is hidden, 0 to 255."""
+def draw_shade(rng: np.random.Generator, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return (H, W) uint8: how much of the lamp is hidden in each place, 0 to 255."""
     arm = rng.random() < _ARM_CHANCE
     blobs = int(rng.integers(0 if arm else 1, _MOST_BLOBS + 1))
     shapes = [_arm(rng, size_hw)] * arm + [[_blob(rng, size_hw)] for _ in range(blobs)]

@@ -180,13 +180,15 @@ class _SoftIoU(torch.autograd.Function):
             of_label = p.gather(1, ids)
             if ce_weight > 0.0:
                 entropy -= of_label.clamp_min(_TINY).log_().mul_(counted).sum()
-            if not counted.all():  # an ignored pixel adds to no sum and no gradient
+            # An ignored pixel adds to no sum and no gradient. To ask a GPU whether there is one
+            # takes longer than to multiply.
+            if _on_gpu(counted) or not counted.all():
                 p.mul_(counted)
                 of_label.mul_(counted)
             intersection += _sum_by_class(of_label, ids, num_classes)
             predicted += p.sum(dim=(0, 2, 3))
             kept += [counted, ids, p, of_label]
-        labelled = torch.bincount(labels.flatten(), minlength=IGNORE_INDEX + 1)[:num_classes]
+        labelled = _count_labels(labels, num_classes)
         if pool is not None:
             intersection, predicted, entropy, labelled = _add_up(
                 pool, intersection, predicted, entropy, labelled
@@ -226,9 +228,22 @@ class _SoftIoU(torch.autograd.Function):
 
 
 def _chunks(maps: Tensor, labels: Tensor) -> Iterator[slice]:
-    """Divide the batch into slices of frames that a processor's cache holds."""
+    """Divide the batch into slices of frames that a processor's cache holds; not for a GPU."""
     step = max(1, _CHUNK // (maps.shape[1] * labels.shape[1] * labels.shape[2]))
+    if _on_gpu(maps):
+        step = len(labels)
     return (slice(start, start + step) for start in range(0, len(labels), step))
+
+
+def _on_gpu(values: Tensor) -> bool:
+    return values.is_cuda
+
+
+def _count_labels(labels: Tensor, num_classes: int) -> Tensor:
+    """Return (C,) int64, the pixels of each class."""
+    if _on_gpu(labels):  # bincount would wait there for the largest label
+        return _sum_in_passes(torch.ones_like(labels, dtype=torch.bool), labels, num_classes)
+    return torch.bincount(labels.flatten(), minlength=IGNORE_INDEX + 1)[:num_classes]
 
 
 def _sum_by_class(values: Tensor, ids: Tensor, num_classes: int) -> Tensor:
@@ -236,11 +251,18 @@ def _sum_by_class(values: Tensor, ids: Tensor, num_classes: int) -> Tensor:
 
     Row by row first: a float32 that counts pixels one by one stops at 2^24.
     """
+    if _on_gpu(values):  # threads that add to a handful of bins wait for each other
+        return _sum_in_passes(values, ids, num_classes)
     rows = ids.shape[0] * ids.shape[2]
     first_bin = torch.arange(rows, device=ids.device).mul_(num_classes)
     bins = ids.view(rows, -1) + first_bin.unsqueeze(1)
     sums = values.new_zeros(rows * num_classes)
     return sums.scatter_add_(0, bins.flatten(), values.flatten()).view(rows, -1).sum(dim=0)
+
+
+def _sum_in_passes(values: Tensor, ids: Tensor, num_classes: int) -> Tensor:
+    """Return (C,), the sum of values over the pixels of each class, one pass for each."""
+    return torch.stack([(values * (ids == class_id)).sum() for class_id in range(num_classes)])
 
 
 def _add_up(pool: Pool, *sums: Tensor) -> list[Tensor]:

@@ -1,0 +1,61 @@
+"""Frames in a device's memory: what the network sees at each size, in an order without end."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from tests.datasets import make_coco_dataset
+from wristseg.data.frame_pool import FramePool, endless_batches
+from wristseg.data.labels import load_labels
+from wristseg.dataset_paths import DatasetPaths
+from wristseg.errors import DataError
+from wristseg.preprocess import PreprocessContract
+
+SIZES = [(48, 64), (24, 24)]
+
+
+def pool_of(*datasets):
+    sides = [(data, [frame.stem for frame in data.frames]) for data in datasets]
+    return FramePool(sides, SIZES, device=torch.device("cpu"))
+
+
+def test_frames_of_all_data_sets_are_kept_at_every_size_as_the_network_sees_them(tmp_path):
+    first, second = (
+        load_labels(DatasetPaths(make_coco_dataset(tmp_path / name, frames=count, seed=count)))
+        for name, count in (("first", 3), ("second", 2))
+    )
+    pool = pool_of(first, second)
+    assert len(pool) == 5
+    for size in SIZES:
+        contract = PreprocessContract(size)
+        images, masks = pool.batch(size, np.array([4, 0]))
+        for number, (data, frame) in enumerate(
+            [(second, second.frames[1]), (first, first.frames[0])]
+        ):
+            assert np.array_equal(images[number].numpy(), contract.resize_frame(data.image(frame)))
+            assert np.array_equal(masks[number].numpy(), contract.resize_mask(data.mask(frame)))
+
+
+def test_a_damaged_image_is_named(tmp_path):
+    folder = make_coco_dataset(tmp_path / "data", frames=3)
+    data = load_labels(DatasetPaths(folder))
+    broken = next(folder.rglob(f"{data.frames[1].stem}.*g"))
+    broken.write_bytes(broken.read_bytes()[:40])
+    with pytest.raises(DataError, match=data.frames[1].stem):
+        pool_of(data)
+
+
+def test_batches_go_through_all_frames_before_one_comes_again():
+    drawn = np.concatenate(list(islice(endless_batches(10, 4, seed=1), 15)))
+    for start in range(0, 60, 10):
+        assert sorted(drawn[start : start + 10]) == list(range(10))
+    assert not np.array_equal(drawn[:10], drawn[10:20])
+
+
+def test_a_batch_may_be_larger_than_the_number_of_frames():
+    batch = next(endless_batches(3, 8, seed=1))
+    assert np.bincount(batch).tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
