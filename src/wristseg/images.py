@@ -29,6 +29,7 @@ __all__ = [
     "decode_image_rgb",
     "encode_mask",
     "encode_png_rows",
+    "has_text_name",
     "image_size_hw",
     "png_rows",
     "read_image_rgb",
@@ -72,6 +73,15 @@ _UPRIGHT = {
 }
 _MODES_WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _MODES_TO_CONVERT = frozenset({"L", "1", "P"})
+
+
+def has_text_name(path: Path) -> bool:
+    """Tell whether a path is UTF-8, as records and pages are; a disk takes any bytes as a name."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_image_rgb(path: Path) -> NDArray[np.uint8]:

@@ -185,6 +185,13 @@ def test_missing_folder_is_a_usage_error_without_a_page(tmp_path: Path) -> None:
     assert not (tmp_path / "x.html").exists()
 
 
+def test_an_image_nobody_listed_may_have_any_name(clean: Path) -> None:
+    shutil.copy(next(clean.rglob("*.jpg")), clean / "images/default/bad\udcff.jpg")
+    report = check(clean)
+    assert not report.has_errors
+    assert "not used: 1 (bad\\xff.jpg)" in (clean / "check.html").read_text()
+
+
 def test_ready_made_masks_are_checked_too(tmp_path: Path) -> None:
     from tests.data.test_labels import ready_made
 

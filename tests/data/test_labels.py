@@ -126,6 +126,17 @@ def test_named_mask_folder_wins_over_the_coco_file(coco_dataset: Path, tmp_path:
         load_labels(DatasetPaths(coco_dataset), masks_dir=tmp_path / "nowhere")
 
 
+def test_names_that_are_no_text_are_refused_beside_ready_made_masks(tmp_path: Path) -> None:
+    folder = ready_made(tmp_path)
+    shutil.copy(next(folder.rglob("*.jpg")), folder / "images/default/bad\udcff.jpg")
+    shutil.copy(next(folder.rglob("*.png")), folder / "masks/bad\udcff.png")
+    with pytest.raises(DataError) as raised:
+        load_labels(DatasetPaths(folder))
+    mask, image = raised.value.problems
+    assert "masks/bad\\udcff.png': the name is not UTF-8; rename it" in mask
+    assert "default/bad\\udcff.jpg': the name is not UTF-8; rename it" in image
+
+
 def spoil(kind: str, mask: Path) -> None:
     changes: dict[str, Any] = {
         "unknown class": lambda: Image.fromarray(np.full((48, 64), 77, np.uint8)).save(mask),

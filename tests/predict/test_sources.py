@@ -60,3 +60,11 @@ def test_path_of_nothing_is_an_error_of_the_data(tmp_path):
 def test_address_is_refused(text):
     with pytest.raises(UsageError, match="is an address"):
         find_sources(text)
+
+
+@pytest.mark.parametrize("text", ["", "*.png", "bad\udcff.png"])
+def test_a_name_that_is_no_text_is_refused_before_any_work(tmp_path, text):
+    (tmp_path / "bad\udcff.png").touch()
+    (tmp_path / "good.png").touch()
+    with pytest.raises(DataError, match=r"bad\\udcff.png': the name is not UTF-8; rename it"):
+        find_sources(str(tmp_path / text))

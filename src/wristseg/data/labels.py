@@ -7,6 +7,7 @@ see the same frames and the same pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -229,7 +230,8 @@ def _unlisted_images(listed: list[Path]) -> list[Problem]:
     extra = sorted(path.name for path in found if path.name not in known)
     if not extra:
         return []
-    names = ", ".join(extra[:_NAMES_SHOWN]) + (", ..." if len(extra) > _NAMES_SHOWN else "")
+    shown = [os.fsencode(name).decode(errors="backslashreplace") for name in extra[:_NAMES_SHOWN]]
+    names = ", ".join(shown) + (", ..." if len(extra) > _NAMES_SHOWN else "")
     text = f"images that the COCO file does not list, and that are not used: {len(extra)} ({names})"
     return [Problem(text, "warning", topic="names")]
 

@@ -14,7 +14,7 @@ from wristseg.data.layout import list_images
 from wristseg.data.names import frame_stem, source_stem
 from wristseg.data.problems import Problem
 from wristseg.errors import DataError, UsageError
-from wristseg.images import image_size_hw, read_mask
+from wristseg.images import has_text_name, image_size_hw, read_mask
 
 __all__ = ["ImageAndMask", "find_masks"]
 
@@ -53,7 +53,9 @@ def find_masks(
         raise UsageError(f"--masks-dir {masks_dir}: no such folder")
     masks, problems = _masks_by_stem(masks_dir)
     inside = masks_dir.resolve()
-    images = [path for path in list_images(images_dir) if not path.resolve().is_relative_to(inside)]
+    files = [path for path in list_images(images_dir) if not path.resolve().is_relative_to(inside)]
+    problems += _names_of_bytes(files)
+    images = list(filter(has_text_name, files))
     counts = Counter(frame_stem(path.name).casefold() for path in images)
     problems += [
         Problem(
@@ -77,8 +79,9 @@ def find_masks(
 
 
 def _masks_by_stem(masks_dir: Path) -> tuple[dict[str, Path], list[Problem]]:
-    files = [path for path in list_images(masks_dir) if path.parent == masks_dir]
-    problems = [
+    found = [path for path in list_images(masks_dir) if path.parent == masks_dir]
+    files = list(filter(has_text_name, found))
+    problems = _names_of_bytes(found) + [
         Problem(f"{path}: a mask must be a PNG; {path.suffix} files do not keep class ids")
         for path in files
         if path.suffix.lower() != ".png"
@@ -86,6 +89,15 @@ def _masks_by_stem(masks_dir: Path) -> tuple[dict[str, Path], list[Problem]]:
     return {
         frame_stem(path.name): path for path in files if path.suffix.lower() == ".png"
     }, problems
+
+
+def _names_of_bytes(paths: list[Path]) -> list[Problem]:
+    """Refuse names that no page and no record can hold."""
+    return [
+        Problem(f"{str(path)!a}: the name is not UTF-8; rename it", topic="names")
+        for path in paths
+        if not has_text_name(path)
+    ]
 
 
 def _pair(image_path: Path, mask_path: Path | None, classes: ClassTable) -> ImageAndMask:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from wristseg.errors import DataError, UsageError
-from wristseg.images import IMAGE_SUFFIXES
+from wristseg.images import IMAGE_SUFFIXES, has_text_name
 
 __all__ = ["VIDEO_SUFFIXES", "Source", "find_sources", "source_kind"]
 
@@ -85,17 +85,9 @@ def _found(paths: Iterable[Path], otherwise: str) -> list[Source]:
 
 def _require_utf8(sources: Iterable[Source]) -> None:
     """Refuse names that no record can hold, before hours of work end without one."""
-    shown = [ascii(str(source.path)) for source in sources if not _is_utf8(str(source.path))]
+    shown = [ascii(str(source.path)) for source in sources if not has_text_name(source.path)]
     if shown:
         raise DataError("input", [f"{name}: the name is not UTF-8; rename it" for name in shown])
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:
