@@ -50,9 +50,12 @@ def test_grain_has_the_strength_that_is_asked_for():
     assert noise.mean().abs() < 0.002
 
 
+@pytest.mark.parametrize("size_hw", [(64, 96), (56, 90)])  # whole blocks, and parts of them
 @pytest.mark.parametrize("quality", [20, 50, 75])
-def test_compressed_frames_are_those_that_libjpeg_gives(frames, quality):
+def test_compressed_frames_are_those_that_libjpeg_gives(frames, quality, size_hw):
+    frames = frames[:, :, : size_hw[0], : size_hw[1]]
     done = compress(frames, np.array([quality, quality], float))
+    assert done.shape == frames.shape
     picture = as_picture(frames[0])
     _, file = cv2.imencode(
         ".jpg",

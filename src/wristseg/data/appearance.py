@@ -14,17 +14,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LIGHT", "ROBUST", "Appearance", "colour_matrix"]
+__all__ = [
+    "JPEG_FROM_HEIGHT",
+    "LIGHT",
+    "MIDDLE",
+    "REFERENCE_HEIGHT",
+    "ROBUST",
+    "Appearance",
+    "colour_matrix",
+]
 
 #: Lengths and noise are given for this height; a smaller frame is one that was averaged down.
-_REFERENCE_HEIGHT = 480
+REFERENCE_HEIGHT = 480
 #: JPEG's blocks of 8x8 are of the camera's frame: a frame below this height hardly shows them.
-_JPEG_FROM_HEIGHT = 224
+JPEG_FROM_HEIGHT = 224
 
 #: Weights of red, green and blue in grey (ITU-R BT.601).
 _GREY = np.array([0.299, 0.587, 0.114])
 #: Level that contrast leaves as it is, of 0 to 1.
-_MIDDLE = 0.45
+MIDDLE = 0.45
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Appearance:
 
     def change(self, image: NDArray[np.uint8], *, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return a changed copy of a frame, (H, W, 3) uint8 RGB."""
-        scale = image.shape[0] / _REFERENCE_HEIGHT
+        scale = image.shape[0] / REFERENCE_HEIGHT
         image = self._recolour(image, rng)
         if rng.random() < self.blur_chance:
             image = _blur(image, scale * rng.uniform(0.3, 1.0) * self.blur_px)
@@ -75,7 +83,7 @@ class Appearance:
         if rng.random() < self.noise_chance:
             # Averaging n x n pixels divides noise by n, where neighbours do not share it.
             image = _add_noise(image, math.sqrt(scale) * rng.uniform(0.1, 1.0) * self.noise, rng)
-        if rng.random() < self.jpeg_chance and image.shape[0] >= _JPEG_FROM_HEIGHT:
+        if rng.random() < self.jpeg_chance and image.shape[0] >= JPEG_FROM_HEIGHT:
             image = _compress(image, int(rng.integers(*self.jpeg_quality, endpoint=True)))
         return image
 
@@ -85,7 +93,7 @@ class Appearance:
         gains = np.exp(exposure + rng.uniform(-1, 1, 3) * self.balance)
         hue = math.radians(rng.uniform(-1, 1) * self.hue_deg)
         levels = np.linspace(0.0, 1.0, 256)[:, None] ** math.exp(gamma) * gains  # (256, 3)
-        levels = np.clip(_MIDDLE + contrast * (levels - _MIDDLE), 0.0, 1.0)
+        levels = np.clip(MIDDLE + contrast * (levels - MIDDLE), 0.0, 1.0)
         table = np.rint(255 * levels).astype(np.uint8)[None]
         recoloured = cv2.transform(cv2.LUT(image, table), colour_matrix(saturation, hue))
         return np.asarray(recoloured, np.uint8)

@@ -21,7 +21,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from wristseg.classes import IGNORE_INDEX, ClassTable
-from wristseg.data.appearance import ROBUST, colour_matrix
+from wristseg.data.appearance import (
+    JPEG_FROM_HEIGHT,
+    MIDDLE,
+    REFERENCE_HEIGHT,
+    ROBUST,
+    colour_matrix,
+)
 from wristseg.data.batch_camera import blur, compress, grain, smear
 from wristseg.data.frame_pool import to_device
 from wristseg.data.shadows import DARKNESS, TINT, Shadows, draw_shade
@@ -41,12 +47,6 @@ _CANVAS = 48
 _COVER = (0.3, 1.0)
 #: How much a pattern is smaller at one side of the frame: a table is seen at an angle.
 _TILT = 0.35
-#: Level that contrast leaves as it is, of 0 to 1.
-_MIDDLE = 0.45
-#: Lengths are given for this height.
-_REFERENCE_HEIGHT = 480
-#: Height from which a frame shows the blocks of JPEG, multiples of 16 being frames of a camera.
-_JPEG_FROM_HEIGHT = 224
 
 
 @dataclass(frozen=True)
@@ -248,14 +248,14 @@ class BatchAugmentation:
         saturation = 1 + draw.uniform(-most.saturation, most.saturation, count) * on[:, 0]
         hue = np.radians(draw.uniform(-most.hue_deg, most.hue_deg, count)) * on[:, 0]
         levels = images.clamp_min(1e-6) ** self._per_frame(gamma) * self._per_frame(gains)
-        levels = _MIDDLE + self._per_frame(contrast) * (levels - _MIDDLE)
+        levels = MIDDLE + self._per_frame(contrast) * (levels - MIDDLE)
         return _transform(levels.clamp_(0, 1), self._moved(colour_matrix(saturation, hue))).clamp_(
             0, 1
         )
 
     def _camera(self, images: Tensor) -> Tensor:
         count, height = len(images), images.shape[2]
-        draw, most, scale = self._rng, ROBUST, height / _REFERENCE_HEIGHT
+        draw, most, scale = self._rng, ROBUST, height / REFERENCE_HEIGHT
         factor = self._chances.camera
         if len(chosen := self._some(count, factor * most.blur_chance)):
             sigmas = scale * draw.uniform(0.3, 1.0, len(chosen)) * most.blur_px
@@ -269,7 +269,7 @@ class BatchAugmentation:
             sigmas = math.sqrt(scale) * draw.uniform(0.1, 1.0, len(chosen)) * most.noise
             at = self._moved(chosen)
             images[at] += grain(images[at], sigmas / 255, generator=self._pixels)
-        if height >= _JPEG_FROM_HEIGHT and len(
+        if height >= JPEG_FROM_HEIGHT and len(
             chosen := self._some(count, factor * most.jpeg_chance)
         ):
             qualities = draw.uniform(*most.jpeg_quality, len(chosen))

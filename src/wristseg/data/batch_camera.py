@@ -31,6 +31,8 @@ _CHROMA = (
     *(24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99),
     *[99] * 32,
 )
+#: Pixels of a block along each side, where colour has half as many.
+_JPEG_BLOCK = 16
 _FROM_YCC = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 _TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 
@@ -93,22 +95,25 @@ def compress(images: Tensor, qualities: NDArray[np.float64]) -> Tensor:
     """Round each frame as JPEG with 4:2:0 colour does; nothing is encoded.
 
     Args:
-        images: (n, 3, H, W) float32 of 0 to 1, H and W multiples of 16.
+        images: (n, 3, H, W) float32 of 0 to 1. Sides that are no multiple of 16 are continued by
+            their last pixels, as libjpeg does.
         qualities: (n,) of 1 to 100, on the scale of libjpeg.
     """
-    to_ycc = images.new_tensor(_TO_YCC)
-    ycc = (to_ycc @ images.flatten(2)).view_as(images) * 255
+    height, width = images.shape[2:]
+    missing = (0, -width % _JPEG_BLOCK, 0, -height % _JPEG_BLOCK)
+    whole = functional.pad(images, missing, mode="replicate")
+    ycc = (images.new_tensor(_TO_YCC) @ whole.flatten(2)).view_as(whole) * 255
     luma = ycc[:, :1] - 128
     chroma = functional.avg_pool2d(ycc[:, 1:], 2)
     percent = np.where(qualities < 50, 5000 / np.maximum(qualities, 1), 200 - 2 * qualities)
     scale = to_device(torch.from_numpy((percent / 100).astype(np.float32)), images.device)
     luma = _quantised(luma, _LUMA, scale) + 128
     chroma = _quantised(chroma, _CHROMA, scale)
-    size_hw = images.shape[2:]
+    size_hw = whole.shape[2:]
     chroma = functional.interpolate(chroma, size=size_hw, mode="bilinear", align_corners=False)
     both = torch.cat([luma, chroma], dim=1) / 255
-    rgb: Tensor = (images.new_tensor(_FROM_YCC) @ both.flatten(2)).view_as(images)
-    return rgb.clamp_(0, 1)
+    rgb: Tensor = (images.new_tensor(_FROM_YCC) @ both.flatten(2)).view_as(whole)
+    return rgb[:, :, :height, :width].clamp_(0, 1)
 
 
 def _quantised(planes: Tensor, table: Sequence[int], scale: Tensor) -> Tensor:

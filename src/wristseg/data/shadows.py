@@ -3,8 +3,7 @@
 Wrist cameras see the shadow of their own arm wander over the table, and a model that has learned
 from few recordings takes it for the object. A shadow takes light away and changes no label: it is
 multiplied onto the image, with a soft edge (penumbra) and a slight tint, since what is left is the
-room's own light. Called by ``data.augment`` and
-``data.batch_augment``.
+room's own light. Called by ``data.augment`` and ``data.batch_augment``.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ __all__ = ["DARKNESS", "TINT", "Shadows", "draw_shade"]
 
 #: Share of the light that is taken away in the core of a shadow.
 DARKNESS = (0.3, 0.8)
+#: By how much of that share the channels differ, at most.
 TINT = 0.06
 #: Sigma of the soft edge, as a share of the frame's height; drawn evenly in its logarithm.
 _PENUMBRA = (0.003, 0.04)
