@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -56,3 +57,17 @@ def test_error_stops_the_rest() -> None:
     with pytest.raises(RuntimeError, match="frame 0"):
         for_each(fail, range(10_000), doing="failing")
     assert len(begun) < 10_000
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 4), (8, 16), (500, 64)])
+def test_threads_are_as_many_as_the_cores_that_may_be_used_can_feed(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: range(cores), raising=False)
+    together = threading.Barrier(threads)
+
+    def meet(_number: int) -> int:
+        together.wait(timeout=20)  # breaks if there are fewer
+        return threading.get_ident()
+
+    assert len(set(for_each(meet, range(2 * threads), doing="meeting"))) == threads

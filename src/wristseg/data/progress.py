@@ -19,8 +19,8 @@ __all__ = ["for_each", "with_progress"]
 #: Shorter work is over before a bar could be read, and rich takes a quarter of a second to load.
 _QUIET_S = 2.0
 
-# Decoding and PNG writing leave Python's lock, and a disk is waited for: more threads than cores.
-_THREADS = 2 * max(2, os.cpu_count() or 1)
+#: More than these wait for Python's lock, and each holds a decoded frame.
+_MOST_THREADS = 64
 
 #: Calls handed to the threads before the first of them is waited for: enough that none rests, and
 #: few beside the 200,000 of a large data set, whose futures alone took 200 MB.
@@ -45,12 +45,20 @@ def for_each(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_num_threads()) as pool:
         results = _in_order(pool, function, items)
         try:
             return list(with_progress(results, total=len(items), doing=doing))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _num_threads() -> int:
+    # Decoding and PNG writing leave Python's lock, and a disk is waited for: more than cores. Those
+    # that this process may use: a container on a large machine is often given two.
+    usable = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if usable else os.cpu_count() or 1
+    return min(2 * max(2, cores), _MOST_THREADS)
 
 
 def _in_order(
