@@ -47,6 +47,7 @@ from wristseg.labeling.suggest import Candidate, rank, uncertainty
 from wristseg.metrics import class_iou, confusion_matrix, mean_iou
 from wristseg.modeling.losses import loss_function
 from wristseg.modeling.network import SegmentationNetwork
+from wristseg.modeling.plain_checkpoint import write_plain_checkpoint
 from wristseg.modeling.weights import load_start_weights
 from wristseg.preprocess import PreprocessContract
 from wristseg.recipes import RECIPES
@@ -167,7 +168,7 @@ class _Loop:
         if not (shared and path.is_file()):
             classes = len(self.pool.dataset.classes)
             network = _trained(frames, labelled, self.plan, seed=seed, classes=classes)
-            _write_checkpoint(path, network, self.plan.size_hw)
+            write_plain_checkpoint(path, network, size_hw=self.plan.size_hw, loss=_RECIPE.loss)
         return SureModel(path, device="cpu")
 
     def _measured(self, model: SureModel) -> dict[str, Any]:
@@ -311,14 +312,6 @@ def _trained(
         optimizer.step()
         schedule.step()
     return network.eval()
-
-
-def _write_checkpoint(path: Path, network: SegmentationNetwork, size_hw: tuple[int, int]) -> None:
-    names = ("num_classes", "img_height", "img_width")
-    said = dict(zip(names, (network.num_classes, *size_hw), strict=True))
-    state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        torch.save({"state_dict": state, "hyper_parameters": said}, temporary)
 
 
 def labels_needed(labels: Sequence[int], values: Sequence[float], target: float) -> float | None:

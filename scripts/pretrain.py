@@ -2,7 +2,7 @@
 
 ``wristseg train`` fits one size; a robot runs 640x480 or a squeezed 84x84, and weights of one are
 useless at the other (docs/weights.md). So each step here is of a batch of every size. Made for a
-GPU that holds all frames; it runs on a processor too, some 50 times slower.
+GPU that holds all frames; it runs on a processor too, slowly.
 
   python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights
   python scripts/pack_weights.py outputs/weights/weights_480x640.ckpt \\
@@ -12,39 +12,56 @@ GPU that holds all frames; it runs on a processor too, some 50 times slower.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import math
+import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Final, Self
 
 import cv2
 import numpy as np
 import torch
+import tyro
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from wristseg.artifacts import atomic_path, git_commit, write_json
+from wristseg.artifacts import git_commit, write_json
+from wristseg.cli.command import run_command
 from wristseg.data.batch_augment import BatchAugmentation
-from wristseg.data.frame_pool import FramePool, endless_batches, to_device
+from wristseg.data.frame_pool import FramePool, endless_batches
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import load_labels
+from wristseg.data.strict_json import read_json
 from wristseg.dataset_paths import DatasetPaths
-from wristseg.metrics import class_iou, confusion_matrix
-from wristseg.modeling.losses import enlarge_logits, loss_function
+from wristseg.errors import DataError, TrainingError, UsageError
+from wristseg.metrics import class_iou
+from wristseg.modeling.checkpoint import load_network
+from wristseg.modeling.losses import loss_function
 from wristseg.modeling.network import SegmentationNetwork
-from wristseg.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from wristseg.modeling.plain_checkpoint import write_plain_checkpoint
+from wristseg.predict.torch_backend import choose_device
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.muon import MuonWithAdamW, split_kernels
+from wristseg.train.recorded import Descent, recorded
+from wristseg.train.settle import confusion_of, settle, standardised
 
 #: A burst of frames has one look; all of it is on one side of the split.
 _BURST = 3
 _NAMED = slice(1, None)
+_LOSS: Final = "compound"
+
+_SCALES = ("480x640:64", "240x320:128", "84x84:256")
+#: Of the coarsest features: a single one of them has no statistics.
+_STRIDE = 32
+
+#: A data set with the stems that train and those that validate.
+Side = tuple[LabelledDataset, list[str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -61,10 +78,19 @@ class Scale:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``HEIGHTxWIDTH:BATCH``."""
-        size, batch_size = text.split(":")
-        height, width = size.split("x")
-        return cls((int(height), int(width)), int(batch_size))
+        """Read ``HEIGHTxWIDTH:BATCH``.
+
+        Raises:
+            UsageError: It is none, or too small for the statistics of batch normalisation.
+        """
+        match = re.fullmatch(r"(\d{1,5})x(\d{1,5}):(\d{1,6})", text)
+        height, width, batch_size = map(int, match.groups()) if match else (0, 0, 0)
+        if min(height, width) <= _STRIDE or batch_size < 1:
+            raise UsageError(
+                f"--scales {text}: expected HEIGHTxWIDTH:BATCH with sides above {_STRIDE} and a "
+                f"batch of 1 or more, such as {_SCALES[0]}"
+            )
+        return cls((height, width), batch_size)
 
     @property
     def name(self) -> str:
@@ -72,104 +98,162 @@ class Scale:
         return f"{self.size_hw[0]}x{self.size_hw[1]}"
 
 
-_SETTLE_FRAMES, _SETTLE_BATCH = 480, 16
-
 _WEIGHTS, _MADE = "weights.ckpt", "made.json"
 #: Steps between two lines of progress, and between two checkpoints of a training under way.
 _TELL, _KEEP = 100, 500
 
 _DECAY = 0.02
-
+#: Frames that settle a size, of all data sets together.
+_SETTLE_FRAMES = 480
 #: Share of the training in which the learning rate rises, and the share of it that it begins with.
 _RISE, _FIRST_RATE = 0.1, 0.04
 
-#: Runs before a GPU's work is recorded, in which it chooses its algorithms.
-_WARM_UP = 3
+_DESCRIPTION = """
+Train the weights that ship, on rendered frames with exact masks.
 
-_SCALES = ("480x640:64", "240x320:128", "84x84:256")
+  python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights
+  python scripts/pretrain.py data/rendered_* --output outputs/weights --minutes 30
+"""
 
-#: A data set with the stems that train and those that validate.
-Side = tuple[LabelledDataset, list[str], list[str]]
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Options."""
+
+    datasets: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH...")]]
+    """Data sets rendered with --exact-masks."""
+    output: Path
+    """Folder of the results."""
+    weights: tuple[Path, ...] = ()
+    """weights.ckpt of earlier stages: training goes on from their mean."""
+    shares: tuple[float, ...] = ()
+    """Of each of --weights in the mean; equal where not given."""
+    scales: tuple[str, ...] = _SCALES
+    """HEIGHTxWIDTH:BATCH, all in each step."""
+    steps: int = 8000
+    """0 only settles and validates."""
+    minutes: float | None = None
+    """End earlier, annealed all the same."""
+    lr: float = 5e-3
+    """Of AdamW: biases, scales, head."""
+    kernel_lr: float = 0.02
+    """Of Muon: kernels."""
+    ema: float = 0.998
+    """Share of the average that each step keeps."""
+    val_share: float = 0.05
+    """Of the frames of each data set; the last ones validate."""
+    seed: int = 0
+    """Of everything that is drawn."""
+    device: str = "auto"
+    """cpu, cuda, cuda:N, mps, or auto."""
+
+    def __post_init__(self) -> None:
+        sizes = [scale.name for scale in self.sizes]
+        if not self.datasets:
+            raise UsageError("no data set: give folders rendered with --exact-masks")
+        if not sizes:
+            raise UsageError("--scales: expected one size or more")
+        if twice := {size for size in sizes if sizes.count(size) > 1}:
+            raise UsageError(f"--scales: {', '.join(twice)} stands twice")
+        if self.shares and len(self.shares) != len(self.weights):
+            raise UsageError(
+                f"--shares: {len(self.shares)} for {len(self.weights)} --weights; expected one each"
+            )
+        if self.shares and not math.isclose(sum(self.shares), 1.0, abs_tol=1e-6):
+            raise UsageError(f"--shares: add up to {sum(self.shares):g}, expected 1")
+        ranges = {
+            "--steps": self.steps >= 0,
+            "--minutes": self.minutes is None or 0 < self.minutes < math.inf,
+            "--lr": 0 <= self.lr < math.inf,
+            "--kernel-lr": 0 <= self.kernel_lr < math.inf,
+            "--ema": 0 <= self.ema < 1,
+            "--val-share": 0 < self.val_share < 1,
+            "--seed": self.seed >= 0,
+        }
+        if wrong := [option for option, good in ranges.items() if not good]:
+            raise UsageError(f"{', '.join(wrong)}: out of range")
+
+    @property
+    def sizes(self) -> list[Scale]:
+        return [Scale.parse(text) for text in self.scales]
+
+    @property
+    def on(self) -> torch.device:
+        return choose_device(self.device)
 
 
-def main() -> None:
-    """Train; write ``weights.ckpt``, one checkpoint for each size, and ``made.json``."""
-    given = _parse()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return run_command(Pretraining, _pretrain, argv, prog="pretrain.py", description=_DESCRIPTION)
+
+
+def _pretrain(given: Pretraining) -> int:
     keep_freed_memory()
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
-    sides = [_split(folder, given.val_share) for folder in given.datasets]
+    if given.on.type == "cuda":
+        torch.cuda.set_device(given.on)
+    sides = _split(given.datasets, given.val_share)
     network = SegmentationNetwork(len(sides[0][0].classes))
-    network.to(given.device).to(memory_format=torch.channels_last)
-    earlier = _start(network, given.weights, given.shares)
-    decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
-    given.output.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    if given.steps > 0:
-        _train(network, average, sides, given)
-    trained = average.module
-    assert isinstance(trained, SegmentationNetwork)
-    _write_checkpoint(given.output / _WEIGHTS, trained)
-    figures = {}
-    for scale in given.scales:
-        _settle(trained, sides, scale, given)
-        path = given.output / f"weights_{scale.name}.ckpt"
-        _write_checkpoint(path, trained, scale.size_hw)
-        figures[f"{scale.name} (h x w)"] = _validate(trained, sides, scale, given)
+    network.to(given.on).to(memory_format=torch.channels_last)
+    made = _start(network, given.weights, given.shares)
     made = {
-        "commands": [*earlier.get("commands", []), " ".join(["python", *sys.argv])],
+        "commands": [*made.get("commands", []), shlex.join(["python", *sys.argv])],
         "seeds": {"training": given.seed},
         "commit": git_commit(),
-        "seconds": earlier.get("seconds", 0) + round(time.monotonic() - started),
+        "seconds": made.get("seconds", 0),
         "train_frames": sum(len(train) for _, train, _ in sides),
-        "figures": figures,
+        "figures": {},
     }
+    decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+    trained = average.module
+    assert isinstance(trained, SegmentationNetwork)
+    began, before = time.monotonic(), made["seconds"]
+
+    def keep() -> None:
+        write_plain_checkpoint(given.output / _WEIGHTS, trained, size_hw=(480, 640), loss=_LOSS)
+        made["seconds"] = before + round(time.monotonic() - began)
+        write_json(given.output / _MADE, made)
+
+    if given.steps > 0:
+        _train(network, average, sides, given, keep=keep)
+    keep()
+    for scale in given.sizes:
+        _settle(trained, sides, scale, given)
+        path = given.output / f"weights_{scale.name}.ckpt"
+        write_plain_checkpoint(path, trained, size_hw=scale.size_hw, loss=_LOSS)
+        made["figures"][f"{scale.name} (h x w)"] = _validate(trained, sides, scale, given)
+    made["seconds"] = before + round(time.monotonic() - began)
     write_json(given.output / _MADE, made)
     print(json.dumps(made, indent=2))
+    return 0
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train the weights that ship.")
-    parser.add_argument("datasets", type=Path, nargs="+", help="rendered with --exact-masks")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument(
-        "--weights", type=Path, nargs="+", default=[], help="weights.ckpt of earlier stages: a mean"
-    )
-    parser.add_argument(
-        "--shares", type=float, nargs="+", help="of each of --weights in the mean (default: equal)"
-    )
-    parser.add_argument(
-        "--scales",
-        type=Scale.parse,
-        nargs="+",
-        default=[Scale.parse(text) for text in _SCALES],
-        help=f"HEIGHTxWIDTH:BATCH, all in each step (default: {' '.join(_SCALES)})",
-    )
-    parser.add_argument("--steps", type=int, default=8000, help="0 only settles and validates")
-    parser.add_argument(
-        "--minutes", type=float, default=math.inf, help="end earlier, annealed all the same"
-    )
-    parser.add_argument("--lr", type=float, default=5e-3, help="of AdamW: biases, scales, head")
-    parser.add_argument("--kernel-lr", type=float, default=0.02, help="of Muon: kernels")
-    parser.add_argument("--ema", type=float, default=0.998)
-    parser.add_argument("--val-share", type=float, default=0.05)
-    parser.add_argument("--seed", type=int, default=0)
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", type=torch.device, default=torch.device(default))
-    return parser.parse_args()
-
-
-def _split(folder: Path, val_share: float) -> Side:
-    """Return a data set with its training and validation stems: the last bursts validate."""
-    dataset = load_labels(DatasetPaths(folder), masks_dir=folder / "exact_masks")
-    stems = sorted(frame.stem for frame in dataset.frames)
-    kept = round(len(stems) * (1 - val_share)) // _BURST * _BURST
-    return dataset, stems[:kept], stems[kept:]
+def _split(folders: Sequence[Path], val_share: float) -> list[Side]:
+    """Return data sets with training and validation stems: the last bursts of each validate."""
+    sides = []
+    for folder in folders:
+        masks = folder / "exact_masks"
+        if folder.is_dir() and not masks.is_dir():
+            raise UsageError(f"{folder}: no exact_masks in it; render it with --exact-masks")
+        dataset = load_labels(DatasetPaths(folder), masks_dir=masks)
+        stems = sorted(frame.stem for frame in dataset.frames)
+        kept = round(len(stems) * (1 - val_share)) // _BURST * _BURST
+        if not 0 < kept < len(stems):
+            raise DataError(
+                folder,
+                f"of {len(stems)} frames {kept} would train, in bursts of {_BURST}, and "
+                f"{len(stems) - kept} validate; give more frames or another --val-share",
+            )
+        sides.append((dataset, stems[:kept], stems[kept:]))
+        if dataset.classes != sides[0][0].classes:
+            raise DataError(folder, f"its classes are not those of {folders[0]}")
+    return sides
 
 
 def _start(
-    network: SegmentationNetwork, checkpoints: Sequence[Path], shares: Sequence[float] | None
+    network: SegmentationNetwork, checkpoints: Sequence[Path], shares: Sequence[float]
 ) -> dict[str, Any]:
     """Load the mean of earlier stages' weights, and return what the last wrote down.
 
@@ -178,12 +262,22 @@ def _start(
     if not checkpoints:
         return {}
     shares = shares or [1 / len(checkpoints)] * len(checkpoints)
-    read = [torch.load(path, weights_only=True)["state_dict"] for path in checkpoints]
+    stages = [load_network(path)[0] for path in checkpoints]
+    for path, stage in zip(checkpoints, stages, strict=True):
+        if stage.num_classes != network.num_classes:
+            raise UsageError(
+                f"--weights {path}: {stage.num_classes} classes, and the data sets have "
+                f"{network.num_classes}"
+            )
+    read = [stage.state_dict() for stage in stages]
     for name, weight in network.state_dict().items():
         # A counter of batches, the only whole number, ends as that of the last stage.
         terms = [share * state[name] for share, state in zip(shares, read, strict=True)]
         weight.copy_(sum(terms) if weight.is_floating_point() else read[-1][name])
-    made: dict[str, Any] = json.loads((checkpoints[-1].parent / _MADE).read_text(encoding="utf-8"))
+    path = checkpoints[-1].parent / _MADE
+    made, _ = read_json(path)
+    if not isinstance(made, dict):
+        raise DataError(path, "expected an object, as this script writes it")
     return made
 
 
@@ -191,86 +285,66 @@ def _train(
     network: SegmentationNetwork,
     average: AveragedModel,
     sides: Sequence[Side],
-    given: argparse.Namespace,
+    given: Pretraining,
+    *,
+    keep: Callable[[], None],
 ) -> None:
-    sizes = [scale.size_hw for scale in given.scales]
-    pool = FramePool([side[:2] for side in sides], sizes, device=given.device)
-    change = BatchAugmentation(sides[0][0].classes, device=given.device, seed=given.seed)
+    """Descend on batches of all sizes at a time; ``keep`` is called now and then."""
+    scales, device = given.sizes, given.on
+    pool = FramePool(
+        [side[:2] for side in sides], [scale.size_hw for scale in scales], device=device
+    )
+    change = BatchAugmentation(sides[0][0].classes, device=device, seed=given.seed)
     orders = {
         scale: endless_batches(len(pool), scale.batch_size, seed=given.seed + number)
-        for number, scale in enumerate(given.scales)
+        for number, scale in enumerate(scales)
     }
     network.train()
-    descents = {scale: _descent(network, scale, given) for scale in given.scales}
+    descents = {scale: _descent(network, scale, given) for scale in scales}
     optimizer = _optimizer(network, given)
-    began, sums = time.monotonic(), torch.zeros(len(given.scales), device=given.device)
+    most_minutes = math.inf if given.minutes is None else given.minutes
+    began, sums = time.monotonic(), torch.zeros(len(scales), device=device)
     for step in itertools.count(1):
         passed = (time.monotonic() - began) / 60
-        progress = max(step / given.steps, passed / given.minutes)
+        progress = max(step / given.steps, passed / most_minutes)
         if progress > 1:
             break
         for group, peak in zip(optimizer.param_groups, [given.lr, given.kernel_lr], strict=True):
             group["lr"] = peak * _rate(progress)
         optimizer.zero_grad(set_to_none=False)  # a recorded descent adds to these very tensors
         losses = []
-        for scale in given.scales:
+        for scale in scales:
             images, masks = change(*pool.batch(scale.size_hw, next(orders[scale])))
-            losses.append(descents[scale](_standardised(images), masks))
+            losses.append(descents[scale](standardised(images), masks))
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         average.update_parameters(network)
         sums += torch.stack(losses)  # not read here: that would wait for the step to end
-        if step % _KEEP == 0:
-            assert isinstance(average.module, SegmentationNetwork)
-            _write_checkpoint(given.output / _WEIGHTS, average.module)
         if step % _TELL == 0:
-            means = dict(zip(given.scales, (sums / _TELL).tolist(), strict=True))
-            if not math.isfinite(sum(means.values())):
-                raise SystemExit(f"step {step}: the loss is no number")
+            means = dict(zip(scales, (sums / _TELL).tolist(), strict=True))
             told = ", ".join(f"{scale.size_hw[0]}: {mean:.3f}" for scale, mean in means.items())
             left = passed / progress - passed
             print(f"step {step}  loss {told}  {left:.1f} min left", flush=True)
+            if not math.isfinite(sum(means.values())):
+                raise TrainingError(
+                    f"step {step}: the loss is no number; try a smaller --kernel-lr"
+                )
             sums.zero_()
+        if step % _KEEP == 0:
+            keep()
+    print(f"{step - 1} steps", flush=True)
 
 
-def _descent(
-    network: SegmentationNetwork, scale: Scale, given: argparse.Namespace
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a function of images and masks that adds to the gradients and returns the loss.
-
-    On a GPU it is recorded as a CUDA graph: to launch the network's kernels one by one takes a
-    processor longer than the GPU takes to run them. What is recorded reads every tensor from where
-    it lay: it may use none but the network's and those that ``replay`` keeps.
-    """
-    loss_of = loss_function("compound")
+def _descent(network: SegmentationNetwork, scale: Scale, given: Pretraining) -> Descent:
+    loss_of = loss_function(_LOSS)
+    share = 1 / len(given.scales)
 
     def descend(images: Tensor, masks: Tensor) -> Tensor:
         loss = loss_of(network.coarse_logits(images), masks)
-        (loss / len(given.scales)).backward()  # type: ignore[no-untyped-call]
+        (loss * share).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    if given.device.type != "cuda":
-        return descend
-    images = torch.rand((scale.batch_size, 3, *scale.size_hw), device=given.device)
-    images = images.contiguous(memory_format=torch.channels_last)
-    masks = torch.ones((scale.batch_size, *scale.size_hw), dtype=torch.uint8, device=given.device)
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UP):
-            descend(images, masks)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        loss = descend(images, masks)
-
-    def replay(new_images: Tensor, new_masks: Tensor) -> Tensor:
-        images.copy_(new_images)
-        masks.copy_(new_masks)
-        graph.replay()
-        return loss.clone()
-
-    return replay
+    return recorded(descend, batch_size=scale.batch_size, size_hw=scale.size_hw, device=given.on)
 
 
 def _rate(progress: float) -> float:
@@ -280,7 +354,7 @@ def _rate(progress: float) -> float:
     return (1 + math.cos(math.pi * (progress - _RISE) / (1 - _RISE))) / 2
 
 
-def _optimizer(network: SegmentationNetwork, given: argparse.Namespace) -> MuonWithAdamW:
+def _optimizer(network: SegmentationNetwork, given: Pretraining) -> MuonWithAdamW:
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     kernels, others = split_kernels(trained, num_classes=network.num_classes)
     return MuonWithAdamW(
@@ -290,90 +364,35 @@ def _optimizer(network: SegmentationNetwork, given: argparse.Namespace) -> MuonW
     )
 
 
-@torch.no_grad()
 def _settle(
-    network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: argparse.Namespace
+    network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: Pretraining
 ) -> None:
-    """Measure the statistics of batch normalisation anew, at one size, on frames as they are.
-
-    Those that training leaves are a mixture of all sizes and of augmented frames, which cost 0.05
-    to 0.1 of mean IoU (docs/experiments.md). After https://arxiv.org/abs/2105.07576, section 3.
-    """
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # the mean over all batches
-    network.train()
     rng = np.random.default_rng(given.seed)
     each = -(-_SETTLE_FRAMES // len(sides))
     drawn = [
         (dataset, rng.choice(stems, min(each, len(stems)), replace=False).tolist())
         for dataset, stems, _ in sides
     ]
-    pool = FramePool(drawn, [scale.size_hw], device=given.device)
-    order = rng.permutation(len(pool))
-    for start in range(0, len(order), _SETTLE_BATCH):
-        images, _ = pool.batch(scale.size_hw, order[start : start + _SETTLE_BATCH])
-        network.coarse_logits(_plain(images))
-    network.eval()
+    pool = FramePool(drawn, [scale.size_hw], device=given.on)
+    settle(network, pool, scale.size_hw, seed=given.seed)
 
 
-@torch.no_grad()
 def _validate(
-    network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: argparse.Namespace
+    network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: Pretraining
 ) -> dict[str, Any]:
     """Return the figures of one size on the bursts that were not trained on."""
-    network.eval()
-    confusion = np.zeros((network.num_classes, network.num_classes), np.int64)
-    pool = FramePool([(data, stems) for data, _, stems in sides], [scale.size_hw],
-                     device=given.device)  # fmt: skip
-    for start in range(0, len(pool), 4):
-        images, masks = pool.batch(scale.size_hw, np.arange(start, min(start + 4, len(pool))))
-        logits = network.coarse_logits(_plain(images))
-        ids: Tensor = enlarge_logits(logits, masks.shape[1:]).max(1)[1].to(torch.uint8)
-        confusion += confusion_matrix(ids.cpu().numpy(), masks.cpu().numpy(), network.num_classes)
-    iou = class_iou(confusion)
+    stems_to_measure = [(dataset, stems) for dataset, _, stems in sides]
+    pool = FramePool(stems_to_measure, [scale.size_hw], device=given.on)
+    iou = class_iou(confusion_of(network, pool, scale.size_hw))
     names = sides[0][0].classes.names
     shown = {
         name: round(float(value), 4)
         for name, value in zip(names, iou, strict=True)
         if math.isfinite(value)
     }
-    return {"frames": len(pool), "miou_named": round(float(np.nanmean(iou[_NAMED])), 4),
-            "iou": shown}  # fmt: skip
-
-
-def _plain(images: Tensor) -> Tensor:
-    """Return (n, 3, H, W) float32, standardised, channels last, of (n, H, W, 3) uint8."""
-    return _standardised((images / 255).permute(0, 3, 1, 2))
-
-
-def _standardised(images: Tensor) -> Tensor:
-    """Return (n, 3, H, W) float32, channels last, of colours from 0 to 1 in any layout."""
-    mean, std = (
-        to_device(torch.tensor(values), images.device).view(1, 3, 1, 1)
-        for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
-    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def _write_checkpoint(
-    path: Path, network: SegmentationNetwork, size_hw: tuple[int, int] = (480, 640)
-) -> None:
-    checkpoint = {
-        "state_dict": {k: v.cpu().contiguous() for k, v in network.state_dict().items()},
-        "hyper_parameters": {
-            "num_classes": network.num_classes,
-            "lr": 0.0,
-            "weight_decay": 0.0,
-            "img_height": size_hw[0],
-            "img_width": size_hw[1],
-            "loss_type": "compound",
-        },
-    }
-    with atomic_path(path) as temporary:
-        torch.save(checkpoint, temporary)
+    named = round(float(np.nanmean(iou[_NAMED])), 4)
+    return {"frames": len(pool), "miou_named": named, "iou": shown}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
