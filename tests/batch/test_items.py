@@ -12,7 +12,7 @@ import pytest
 from tests.batch.clips import make_inputs
 from tests.lerobot.datasets import make_dataset
 from tests.predict.clips import make_clip
-from wristseg.batch.index import INDEX, write_index
+from wristseg.batch.index import IMAGE_COCO, INDEX, write_index
 from wristseg.batch.inputs import find_items, part_of
 from wristseg.batch.item import Labeller
 from wristseg.batch.job import Item, Job, Outcome
@@ -184,8 +184,12 @@ def test_only_the_manifest_makes_outputs_count(tmp_path, job, item):
     assert Records(store, manifest.name.split(".")[0]).finished(verify=True) is not None
 
 
+def video(name):
+    return {"input": name, "outputs": {}, "kind": "video"}
+
+
 def test_index_of_all_parts_does_not_depend_on_their_order(tmp_path):
-    entries = [{"input": f"{i}.mp4", "outputs": {}, "kind": "video"} for i in range(7)]
+    entries = [video(f"{i}.mp4") for i in range(7)]
     made = []
     for order in ((0, 1, 2), (2, 0, 1)):
         store = open_store(str(tmp_path / str(order)))
@@ -200,19 +204,42 @@ def test_index_of_all_parts_does_not_depend_on_their_order(tmp_path):
 
 def test_index_forgets_parts_of_another_division(tmp_path):
     store = open_store(str(tmp_path))
-    write_index(store, [{"input": "old.mp4"}], job="a", part=(0, 2))
-    lines = write_index(store, [{"input": "new.mp4"}], job="a", part=(0, 1))
-    assert lines == [{"input": "new.mp4"}]
+    write_index(store, [video("old.mp4")], job="a", part=(0, 2))
+    lines = write_index(store, [video("new.mp4")], job="a", part=(0, 1))
+    assert lines == [video("new.mp4")]
+
+
+def test_a_part_that_ends_while_another_writes_loses_none_of_its_images(tmp_path, monkeypatch):
+    store, other = open_store(str(tmp_path)), open_store(str(tmp_path))
+    image = {"id": 1, "file_name": "", "height": 4, "width": 4}
+    coco = {"info": {}, "categories": [], "images": [image], "annotations": []}
+    entries = []
+    for name in "ab":
+        store.write_text(f"items/{name}.coco.json", json.dumps(coco))
+        outputs = {f"items/{name}.coco.json": {}}
+        entries.append({"input": f"{name}.png", "outputs": outputs, "kind": "image"})
+    write, met = store.write_text, []
+
+    def write_late(name, text):
+        if name == IMAGE_COCO and not met:
+            met.append(name)
+            write_index(other, entries[1:], job="a", part=(1, 2))
+        write(name, text)
+
+    monkeypatch.setattr(store, "write_text", write_late)
+    write_index(store, entries[:1], job="a", part=(0, 2))
+    said = json.loads(store.read_text(IMAGE_COCO))
+    assert [image["file_name"] for image in said["images"]] == ["a.png", "b.png"]
 
 
 def test_index_holds_masks_of_one_model_alone(tmp_path, job):
     other = dataclasses.replace(job, model_sha256="1" * 64)
     assert other.digest() != job.digest() == dataclasses.replace(job, attempts=9).digest()
     store = open_store(str(tmp_path))
-    write_index(store, [{"input": "a.mp4"}], job=other.digest(), part=(1, 2))
+    write_index(store, [video("a.mp4")], job=other.digest(), part=(1, 2))
     for number, name in ((0, "b.mp4"), (1, "c.mp4")):
-        lines = write_index(store, [{"input": name}], job=job.digest(), part=(number, 2))
-    assert lines == [{"input": "b.mp4"}, {"input": "c.mp4"}]
+        lines = write_index(store, [video(name)], job=job.digest(), part=(number, 2))
+    assert lines == [video("b.mp4"), video("c.mp4")]
 
 
 def test_actor_answers_with_rows_and_never_raises(job, item):

@@ -1,5 +1,6 @@
 """``index.jsonl``: one line per input, sorted, the same whatever made the outputs and how often.
 
+Beside it ``images.coco.json``, if the job was asked for COCO files: those of all images in one.
 Each part of a job (``--shard i/n``) writes its lines to a file of its own; the index is all of
 them, and of one job alone. Lines are those of the manifests, which hold further facts that differ
 from run to run. Called by ``batch.label``.
@@ -16,7 +17,7 @@ from typing import Any
 
 from wristseg.batch.store import Store, is_address
 
-__all__ = ["INDEX", "entries_of", "write_image_coco", "write_index"]
+__all__ = ["IMAGE_COCO", "INDEX", "entries_of", "write_index"]
 
 INDEX = "index.jsonl"
 IMAGE_COCO = "images.coco.json"
@@ -26,7 +27,7 @@ _PARTS = "parts"
 def write_index(
     store: Store, entries: Iterable[Mapping[str, Any]], *, job: str, part: tuple[int, int]
 ) -> list[dict[str, Any]]:
-    """Write the lines of a part of the job, and the index of all parts there are so far.
+    """Write the lines of a part of the job, and index and COCO file of all parts there are so far.
 
     Args:
         store: Where outputs go.
@@ -49,7 +50,8 @@ def write_index(
         lines = [entry for name in names for entry in entries_of(store, name)]
         lines.sort(key=lambda entry: str(entry["input"]))
         store.write_text(INDEX, _lines(lines))
-        # Another part that ended meanwhile may have been overwritten by these lines.
+        _write_image_coco(store, lines)
+        # Another part that ended meanwhile may have been overwritten by these.
         if store.names(_PARTS, ".jsonl") == names:
             return lines
 
@@ -60,7 +62,7 @@ def entries_of(store: Store, name: str = INDEX) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def write_image_coco(store: Store, entries: Iterable[Mapping[str, Any]]) -> None:
+def _write_image_coco(store: Store, entries: Iterable[Mapping[str, Any]]) -> None:
     """Join the COCO files of all images to one, in which each image has its own name again.
 
     Where two of them share a name, all are named from the folder on that they have in common. If

@@ -18,7 +18,7 @@ from typing import Any
 
 from wristseg.artifacts import git_commit, json_text, sha256_of, sweep_temporaries, versions
 from wristseg.batch.config import LabelConfig
-from wristseg.batch.index import INDEX, write_image_coco, write_index
+from wristseg.batch.index import INDEX, write_index
 from wristseg.batch.inputs import find_items, part_of
 from wristseg.batch.item import load_model
 from wristseg.batch.job import Item, Job
@@ -92,8 +92,7 @@ def label(config: LabelConfig) -> LabelSummary:
                 progress.add(event)
                 summary.entries.append(dict(event.entry))
             summary.facts = progress.facts()
-        lines = write_index(store, summary.entries, job=job.digest(), part=config.part)
-        write_image_coco(store, lines)
+        write_index(store, summary.entries, job=job.digest(), part=config.part)
     summary.problems = [
         f"{entry['input']}: {entry['status']}: {'; '.join(entry['problems'])}"
         for entry in sorted(summary.entries, key=lambda entry: str(entry["input"]))
