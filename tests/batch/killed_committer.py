@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def kill_after(seconds: float, items: list[Item], output: Path) -> bool:
         try:
             label_all(items, output)
             code = 0
+        except BaseException:
+            traceback.print_exc()  # os._exit would leave nothing of it
         finally:
             os._exit(code)
     time.sleep(seconds)
