@@ -59,3 +59,9 @@ def test_batches_go_through_all_frames_before_one_comes_again():
 def test_a_batch_may_be_larger_than_the_number_of_frames():
     batch = next(endless_batches(3, 8, seed=1))
     assert np.bincount(batch).tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
+
+
+@pytest.mark.parametrize(("length", "batch_size"), [(0, 4), (4, 0)])
+def test_batches_of_nothing_are_an_error(length, batch_size):
+    with pytest.raises(ValueError, match=f"batches of {batch_size} from {length} frames"):
+        next(endless_batches(length, batch_size, seed=1))

@@ -43,6 +43,9 @@ def blur(images: Tensor, sigmas: NDArray[np.float64]) -> Tensor:
     Args:
         images: (n, 3, H, W) float32.
         sigmas: (n,) standard deviations in pixels.
+
+    Returns:
+        (n, 3, H, W) float32.
     """
     reach = max(1, math.ceil(2.5 * float(sigmas.max())))
     steps = np.arange(-reach, reach + 1)
@@ -58,6 +61,9 @@ def smear(images: Tensor, lengths: NDArray[np.float64], angles: NDArray[np.float
         images: (n, 3, H, W) float32.
         lengths: (n,) in pixels.
         angles: (n,) in radians.
+
+    Returns:
+        (n, 3, H, W) float32.
     """
     reach = max(1, math.ceil(float(lengths.max()) / 2))
     side = 2 * reach + 1
@@ -76,6 +82,9 @@ def grain(images: Tensor, sigmas: NDArray[np.float64], *, generator: torch.Gener
         images: (n, 3, H, W) float32; only its shape counts.
         sigmas: (n,) standard deviations.
         generator: Source of the noise, on the images' device.
+
+    Returns:
+        (n, 3, H, W) float32, to be added.
     """
     count, channels, height, width = images.shape
     device = images.device
@@ -98,6 +107,9 @@ def compress(images: Tensor, qualities: NDArray[np.float64]) -> Tensor:
         images: (n, 3, H, W) float32 of 0 to 1. Sides that are no multiple of 16 are continued by
             their last pixels, as libjpeg does.
         qualities: (n,) of 1 to 100, on the scale of libjpeg.
+
+    Returns:
+        (n, 3, H, W) float32 of 0 to 1.
     """
     height, width = images.shape[2:]
     missing = (0, -width % _JPEG_BLOCK, 0, -height % _JPEG_BLOCK)

@@ -64,7 +64,12 @@ class FramePool:
     def batch(
         self, size_hw: tuple[int, int], positions: NDArray[np.int64]
     ) -> tuple[Tensor, Tensor]:
-        """Return images (n, h, w, 3) and class ids (n, h, w), uint8, copies on the device."""
+        """Return images (n, h, w, 3) and class ids (n, h, w), uint8, copies on the device.
+
+        Args:
+            size_hw: One of the sizes that are kept.
+            positions: (n,) of the frames, counted over all data sets.
+        """
         number = self._of_size[size_hw]
         at = to_device(torch.from_numpy(positions), self._masks[number].device)
         return self._images[number][at], self._masks[number][at]
@@ -77,7 +82,7 @@ class FramePool:
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Return a copy on the device, without waiting for what the device has to do before.
+    """Return values on the device, without waiting for what the device has to do before.
 
     Through pinned memory, which PyTorch keeps until the copy is made; what it would read from other
     memory may be gone by then.
@@ -92,7 +97,14 @@ def endless_batches(length: int, batch_size: int, *, seed: int) -> Iterator[NDAr
         length: Number of frames; a batch may hold a frame twice where it has more than these.
         batch_size: Positions per batch.
         seed: The order follows from it.
+
+    Raises:
+        ValueError: There is no frame, or the batch has no place for one.
     """
+    if length < 1 or batch_size < 1:  # would look for a frame for ever
+        raise ValueError(
+            f"batches of {batch_size} from {length} frames: expected 1 or more of each"
+        )
     rng = np.random.default_rng(seed)
     waiting = np.empty(0, np.int64)
     while True:
