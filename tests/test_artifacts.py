@@ -60,6 +60,28 @@ def test_temporary_file_lies_in_the_target_folder_with_the_suffix(tmp_path):
     assert (tmp_path / "new" / "clip.mp4").read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("stem", ["a" * 250, "ü" * 125, "日本" * 41])
+def test_a_file_may_have_the_longest_name_that_the_file_system_takes(tmp_path, stem):
+    path = tmp_path / f"{stem}.png"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"x")
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_a_killed_process_left_of_a_long_name_is_swept(tmp_path):
+    path, other = tmp_path / ("a" * 250 + ".png"), tmp_path / ("b" * 250 + ".png")
+    with atomic_path(path) as temporary:
+        temporary.touch()
+        command = [sys.executable, "-c", "import os; print(os.getpid())"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        left = tmp_path / temporary.name.replace(f"-{os.getpid()}-", f"-{ended.stdout.strip()}-")
+        left.touch()
+    sweep_temporaries(tmp_path, of=other)
+    assert left.exists()
+    sweep_temporaries(tmp_path, of=path)
+    assert not left.exists()
+
+
 def test_two_threads_that_write_one_file_have_a_temporary_file_each(tmp_path):
     with atomic_path(tmp_path / "a.json") as first, atomic_path(tmp_path / "a.json") as second:
         assert first != second

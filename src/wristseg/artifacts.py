@@ -39,6 +39,9 @@ _TEMPORARY = re.compile(
     r"\.(?P<stem>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\d+\.tmp(?P<suffix>(\.[^.]*)?)"
 )
 
+#: Of file systems, in bytes; and what ``_temporary`` adds to a name, at most.
+_LONGEST_NAME, _OWNER_BYTES = 255, 48
+
 _VERSIONED = ("torch", "timm", "lightning", "numpy", "opencv-python-headless", "pillow", "av")
 
 
@@ -211,7 +214,7 @@ def sweep_temporaries(folder: Path, *, of: Path | None = None) -> None:
         return
     for entry in folder.iterdir():
         match = _TEMPORARY.fullmatch(entry.name)
-        if match is None or (of is not None and match["stem"] + match["suffix"] != of.name):
+        if match is None or (of is not None and not _may_become(match, of)):
             continue
         if match["host"] == _host() and not _is_alive(int(match["pid"])):
             entry.unlink(missing_ok=True)
@@ -221,7 +224,17 @@ def _temporary(path: Path) -> Path:
     # With the machine's name: on a shared folder two machines may use one process number. With the
     # time: so may two threads of a process, which would otherwise rename each other's halves.
     owner = f"{_host()}-{os.getpid()}-{time.monotonic_ns()}"
-    return path.with_name(f".{path.stem}.{owner}.tmp{path.suffix}")
+    return path.with_name(f".{_short_stem(path)}.{owner}.tmp{path.suffix}")
+
+
+def _short_stem(path: Path) -> str:
+    """Return as much of the stem as the longest temporary name has room for."""
+    room = _LONGEST_NAME - _OWNER_BYTES - len(os.fsencode(path.suffix))
+    return os.fsencode(path.stem)[: max(room, 1)].decode(errors="ignore")
+
+
+def _may_become(temporary: re.Match[str], path: Path) -> bool:
+    return (temporary["stem"], temporary["suffix"]) == (_short_stem(path), path.suffix)
 
 
 @functools.cache
