@@ -45,6 +45,7 @@ from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.losses import loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.modeling.plain_checkpoint import write_plain_checkpoint
+from wristseg.packed_file import is_shipped, model_path, read_packed
 from wristseg.predict.torch_backend import choose_device
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.muon import MuonWithAdamW, split_kernels
@@ -53,7 +54,6 @@ from wristseg.train.settle import confusion_of, settle, standardised
 
 #: A burst of frames has one look; all of it is on one side of the split.
 _BURST = 3
-_NAMED = slice(1, None)
 _LOSS: Final = "compound"
 
 _SCALES = ("480x640:64", "240x320:128", "84x84:256")
@@ -111,7 +111,6 @@ _RISE, _FIRST_RATE = 0.1, 0.04
 _DESCRIPTION = """
 Train the weights that ship, on rendered frames with exact masks.
 
-  python scripts/pretrain.py data/rendered_1 data/rendered_2 --output outputs/weights
   python scripts/pretrain.py data/rendered_* --output outputs/weights --minutes 30
 """
 
@@ -125,7 +124,7 @@ class Pretraining:
     output: Path
     """Folder of the results."""
     weights: tuple[Path, ...] = ()
-    """weights.ckpt of earlier stages: training goes on from their mean."""
+    """weights.ckpt of earlier stages, or names as sim-320: training goes on from their mean."""
     shares: tuple[float, ...] = ()
     """Of each of --weights in the mean; equal where not given."""
     scales: tuple[str, ...] = _SCALES
@@ -194,8 +193,8 @@ def _pretrain(given: Pretraining) -> int:
     if given.on.type == "cuda":
         torch.cuda.set_device(given.on)
     sides = _split(given.datasets, given.val_share)
-    network = SegmentationNetwork(len(sides[0][0].classes))
-    network.to(given.on).to(memory_format=torch.channels_last)
+    network = SegmentationNetwork(len(sides[0][0].classes)).to(given.on)
+    network.to(memory_format=torch.channels_last)
     made = _start(network, given.weights, given.shares)
     made = {
         "commands": [*made.get("commands", []), shlex.join(["python", *sys.argv])],
@@ -255,15 +254,16 @@ def _split(folders: Sequence[Path], val_share: float) -> list[Side]:
 def _start(
     network: SegmentationNetwork, checkpoints: Sequence[Path], shares: Sequence[float]
 ) -> dict[str, Any]:
-    """Load the mean of earlier stages' weights, and return what the last wrote down.
+    """Load the mean of earlier weights, and return what stands beside the last.
 
     After https://arxiv.org/abs/2203.05482: weights of one descent may be averaged.
     """
-    if not checkpoints:
+    paths = [model_path(name) for name in checkpoints]
+    if not paths:
         return {}
     shares = shares or [1 / len(checkpoints)] * len(checkpoints)
-    stages = [load_network(path)[0] for path in checkpoints]
-    for path, stage in zip(checkpoints, stages, strict=True):
+    stages = [load_network(path)[0] for path in paths]
+    for path, stage in zip(paths, stages, strict=True):
         if stage.num_classes != network.num_classes:
             raise UsageError(
                 f"--weights {path}: {stage.num_classes} classes, and the data sets have "
@@ -274,11 +274,13 @@ def _start(
         # A counter of batches, the only whole number, ends as that of the last stage.
         terms = [share * state[name] for share, state in zip(shares, read, strict=True)]
         weight.copy_(sum(terms) if weight.is_floating_point() else read[-1][name])
-    path = checkpoints[-1].parent / _MADE
+    if is_shipped(paths[-1]):
+        return dict(read_packed(paths[-1]).made)
+    path = paths[-1].parent / _MADE
     made, _ = read_json(path)
-    if not isinstance(made, dict):
-        raise DataError(path, "expected an object, as this script writes it")
-    return made
+    if isinstance(made, dict):
+        return made
+    raise DataError(path, "expected an object, as this script writes it")
 
 
 def _train(
@@ -390,8 +392,8 @@ def _validate(
         for name, value in zip(names, iou, strict=True)
         if math.isfinite(value)
     }
-    named = round(float(np.nanmean(iou[_NAMED])), 4)
-    return {"frames": len(pool), "miou_named": named, "iou": shown}
+    named = float(np.nanmean(iou[1:]))
+    return {"frames": len(pool), "miou_named": round(named, 4), "iou": shown}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from wristseg.classes import DEFAULT_CLASSES
 from wristseg.data.labels import load_labels
 from wristseg.dataset_paths import DatasetPaths
 from wristseg.images import write_mask
+from wristseg.modeling.checkpoint import load_network
+from wristseg.packed_file import model_path, read_packed
 
 SCRIPT = Path(__file__).parents[2] / "scripts/pretrain.py"
 SCALES = ("--scales", "48x48:2", "48x64:2")
@@ -63,6 +65,18 @@ def test_a_second_stage_goes_on_from_the_first(rendered, tmp_path):
     assert all("running_" in name for name in differing)
     before = weights_in(first / "weights_48x48.ckpt")
     assert not torch.equal(small["seg_head.weight"], before["seg_head.weight"])
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_weights_that_ship(rendered, tmp_path):
+    more = tmp_path / "more"
+    pretrain(rendered, "--weights", "sim-84", "--output", more, "--steps", "0")
+    shipped = model_path("sim-84")
+    head = load_network(shipped)[0].state_dict()["seg_head.weight"]
+    assert torch.equal(weights_in(more / "weights.ckpt")["seg_head.weight"], head)
+    commands = json.loads((more / "made.json").read_text())["commands"]
+    assert commands[:-1] == read_packed(shipped).made["commands"]
+    assert "--weights sim-84" in commands[-1]
 
 
 @pytest.mark.slow

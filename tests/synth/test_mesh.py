@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wristseg.errors import DataError
-from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, weld
+from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, simplify, weld
 
 _TALL = np.array([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]])
 
@@ -43,6 +43,49 @@ def test_weld_shares_corners_and_drops_collapsed_triangles():
     vertices, faces = weld(square)
     assert len(vertices) == 4
     assert np.allclose(vertices[faces], square[:2])
+
+
+def _sphere(rows):
+    """A sphere of radius 1 as (V, 3) vertices and (T, 3) faces."""
+    around, down = np.meshgrid(
+        np.linspace(0, 2 * np.pi, 2 * rows, endpoint=False), np.linspace(0, np.pi, rows)
+    )
+    points = [np.cos(around) * np.sin(down), np.sin(around) * np.sin(down), np.cos(down)]
+    corner = np.arange(rows * 2 * rows).reshape(rows, 2 * rows)
+    right = np.roll(corner, -1, axis=1)
+    squares = [corner[:-1], right[:-1], right[1:], corner[1:]]
+    first, second, third, fourth = (square.ravel() for square in squares)
+    faces = np.concatenate(
+        [np.stack([first, second, third], 1), np.stack([first, third, fourth], 1)]
+    )
+    return weld(np.stack(points, -1).reshape(-1, 3)[faces])
+
+
+def test_simplified_mesh_keeps_its_shape_with_fewer_triangles():
+    vertices, faces = _sphere(120)
+    fewer, kept = simplify(vertices, faces, cell=0.1)
+    assert len(kept) < len(faces) / 10
+    assert np.abs(np.linalg.norm(fewer, axis=1) - 1).max() < 0.01
+    assert _area(fewer[kept]) == pytest.approx(4 * np.pi, rel=0.02)
+    # All look outwards still.
+    across = np.cross(fewer[kept[:, 1]] - fewer[kept[:, 0]], fewer[kept[:, 2]] - fewer[kept[:, 0]])
+    outwards = (across * fewer[kept].mean(axis=1)).sum(axis=1)
+    turned = np.sign(outwards) != np.sign(outwards.sum())
+    assert (
+        np.linalg.norm(across[turned], axis=1).sum() < 0.001 * np.linalg.norm(across, axis=1).sum()
+    )
+
+
+def test_cells_finer_than_the_mesh_leave_it_as_it_is():
+    vertices, faces = _sphere(12)
+    same, kept = simplify(vertices, faces, cell=1e-4)
+    assert np.allclose(same[kept], vertices[faces])
+
+
+def test_what_is_smaller_than_a_cell_goes():
+    vertices, faces = _sphere(12)
+    _, kept = simplify(vertices + 5.0, faces, cell=10.0)
+    assert kept.shape == (0, 3)
 
 
 def test_samples_lie_in_the_triangle():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wristseg.synth.look import RGB, LightLook, Look, MountLook, ObjectLook, Shape, SurfaceLook
 from wristseg.synth.poses import Pose, camera_on_gripper, set_joints
 from wristseg.synth.renderer import FrameRenderer
-from wristseg.synth.scene import CLUTTER_SLOTS, LIGHT_SLOTS, TEXTURE_SIZES, Group, Scene
+from wristseg.synth.scene import CLUTTER_SLOTS, LIGHT_SLOTS, Group, Scene
 from wristseg.synth.textures import paint
 
 __all__ = ["apply_look", "apply_pose", "upload_surfaces"]
@@ -53,7 +53,7 @@ def upload_surfaces(renderer: FrameRenderer, look: Look) -> None:
         "clutter": clutter,
     }
     for name, surface in surfaces.items():
-        renderer.upload_texture(name, paint(surface, TEXTURE_SIZES[name]))
+        renderer.upload_texture(name, paint(surface, renderer.texture_sizes[name]))
 
 
 def apply_pose(scene: Scene, look: Look, pose: Pose) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wristseg.data.progress import with_progress
 from wristseg.synth.look import RGB
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.randomised import plan_burst
@@ -98,7 +99,8 @@ def plan_lifelike(
     """
     plans: list[FramePlan] = []
     burst = burst or LIFELIKE_VARIETY.burst
-    for number in range(-(-frames // burst)):
+    bursts = -(-frames // burst)
+    for number in with_progress(range(bursts), total=bursts, doing="planning"):
         stems = [f"lifelike{number:05d}_frame_{i:04d}" for i in range(burst)]
         # Counted from 1: a path that ends with 0 is the same as the shorter one.
         path = (seed, _SEED_SPACE, number + 1)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from wristseg.data.progress import with_progress
 from wristseg.synth.clutter import draw_clutter
 from wristseg.synth.contact import close_on_object, is_clear, stand_between_jaws
 from wristseg.synth.look import (
@@ -65,7 +66,8 @@ def plan_randomised(
     """
     plans: list[FramePlan] = []
     burst = burst or variety.burst
-    for number in range(-(-frames // burst)):
+    bursts = -(-frames // burst)
+    for number in with_progress(range(bursts), total=bursts, doing="planning"):
         first = number * burst
         stems = [f"randomised_frame_{first + i:05d}" for i in range(burst)]
         plans += plan_burst(scene, variety, stems=stems, seed_path=(seed, number))

@@ -5,7 +5,7 @@ One ``FrameRenderer`` per process: a second OpenGL context in a process broke th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Self
 
 import mujoco
@@ -46,6 +46,11 @@ class FrameRenderer:
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._camera.fixedcamid = scene.model.camera("wrist").id
+
+    @property
+    def texture_sizes(self) -> Mapping[str, int]:
+        """Texture slot to pixels along a side."""
+        return self._scene.detail.texture_sizes
 
     def upload_texture(self, name: str, pixels_rgb: NDArray[np.uint8]) -> None:
         """Replace a texture of the scene; ``pixels_rgb`` is (S, S, 3) of the slot's size."""

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wristseg.classes import DEFAULT_CLASSES
+from wristseg.synth.detail import FULL, Detail
 from wristseg.synth.extra import arm_folder
 from wristseg.synth.finray import PARALLEL_OPENING, fin_ray_bars, mirrored, sample_bars
-from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, weld
+from wristseg.synth.mesh import cut_at_z, read_stl, sample_surface, simplify, weld
 
 __all__ = [
     "CLUTTER_SLOTS",
     "JOINTS",
     "LIGHT_SLOTS",
-    "TEXTURE_SIZES",
     "Group",
     "Scene",
     "split_follower",
@@ -31,22 +31,16 @@ JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_ro
 CLUTTER_SLOTS = 14
 #: Classic OpenGL has eight lights, one of them MuJoCo's headlight.
 LIGHT_SLOTS = 6
-#: Slot to pixels along a side; the table's is seen from 10 cm away.
-TEXTURE_SIZES = {
-    "table": 1024,
-    "floor": 256,
-    "wall": 256,
-    "arm": 128,
-    "jaw": 128,
-    "object": 256,
-    "clutter": 256,
-}
 
 #: Height in the follower's mesh where the motor cage ends and the fixed jaw begins, metres.
 _CAGE_TOP_Z = 0.036
 _CONTACT_POINTS = 5000
 _FOLLOWER = "wrist_roll_follower_so101_v1"
 _MOVING = "moving_jaw_so101_v1"
+#: Meshes right in front of the lens.
+_NEAR_MESHES = ("cage", "static_finger", _MOVING)
+#: End of the names of meshes with fewer triangles.
+_SIMPLER = "_simpler"
 
 
 class Group:
@@ -69,6 +63,7 @@ class Scene:
         class_of_geom: (ngeom,) uint8, class id that each geom is labelled with.
         jaw_points: Points on each stock jaw's surface in its geom's frame, for contact tests.
         ray_points: The same for the soft fingers, in their bodies' frames.
+        detail: How finely it is drawn.
         soft_fingers: Whether the soft fingers are fitted in place of the stock jaws.
     """
 
@@ -77,10 +72,11 @@ class Scene:
     class_of_geom: NDArray[np.uint8]
     jaw_points: dict[str, NDArray[np.float64]]
     ray_points: dict[str, NDArray[np.float64]]
+    detail: Detail = FULL
     soft_fingers: bool = False
 
     @classmethod
-    def build(cls) -> Scene:
+    def build(cls, detail: Detail = FULL) -> Scene:
         """Read the arm's files, cut the fixed jaw off the motor cage and add the slots."""
         spec = mujoco.MjSpec.from_file(str(arm_folder() / "so101_new_calib.xml"))
         _drop_collision_geoms(spec)
@@ -88,13 +84,15 @@ class Scene:
         for geom in spec.geoms:
             if geom.name in {"static_finger", "moving_finger"}:
                 geom.group = Group.FINGERS
-        _add_textures(spec)
+        _simplify_meshes(spec, detail)
+        _add_textures(spec, detail)
         _add_surroundings(spec)
         _add_lights_and_camera(spec)
         rays = _add_fin_rays(spec)
         model = spec.compile()
-        _configure_visuals(model)
-        return cls(model, mujoco.MjData(model), _class_of_geom(model), jaws, rays)
+        _configure_visuals(model, detail)
+        data = mujoco.MjData(model)
+        return cls(model, data, _class_of_geom(model), jaws, rays, detail)
 
     def fit_fingers(self, *, soft: bool) -> None:
         """Fit the soft fingers or the stock jaws."""
@@ -157,8 +155,36 @@ def split_follower(spec: mujoco.MjSpec) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _add_textures(spec: mujoco.MjSpec) -> None:
-    for name, size in TEXTURE_SIZES.items():
+def _simplify_meshes(spec: mujoco.MjSpec, detail: Detail) -> None:
+    """Draw the arm with fewer triangles; where its fingers touch was sampled before."""
+    if detail.arm_cell_m is None or detail.finger_cell_m is None:
+        return
+    used = {geom.meshname for geom in spec.geoms}
+    replaced = list(spec.meshes)
+    for old in [mesh for mesh in replaced if mesh.name in used]:
+        if old.file:
+            triangles = read_stl(arm_folder() / "assets" / old.file) * np.asarray(old.scale)
+            vertices, faces = weld(triangles)
+        else:
+            vertices = np.reshape(old.uservert, (-1, 3))
+            faces = np.reshape(old.userface, (-1, 3))
+        near = old.name in _NEAR_MESHES
+        vertices, faces = simplify(
+            vertices, faces, cell=detail.finger_cell_m if near else detail.arm_cell_m
+        )
+        mesh = spec.add_mesh(
+            name=old.name + _SIMPLER, uservert=vertices.ravel(), userface=faces.ravel()
+        )
+        mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+    for geom in spec.geoms:
+        if geom.meshname:
+            geom.meshname += _SIMPLER
+    for old in replaced:  # MuJoCo would read and upload them all the same
+        spec.delete(old)
+
+
+def _add_textures(spec: mujoco.MjSpec, detail: Detail) -> None:
+    for name, size in detail.texture_sizes.items():
         spec.add_texture(
             name=name,
             type=mujoco.mjtTexture.mjTEXTURE_2D,
@@ -247,11 +273,11 @@ def _add_lights_and_camera(spec: mujoco.MjSpec) -> None:
     spec.body("gripper").add_camera(name="wrist")
 
 
-def _configure_visuals(model: mujoco.MjModel) -> None:
+def _configure_visuals(model: mujoco.MjModel, detail: Detail) -> None:
     model.stat.extent = 1.0
     # The fingers reach to within a centimetre of the lens.
     model.vis.map.znear, model.vis.map.zfar = 0.005, 12.0
-    model.vis.quality.shadowsize, model.vis.quality.offsamples = 2048, 4
+    model.vis.quality.shadowsize, model.vis.quality.offsamples = detail.shadow_size, 4
     model.vis.global_.offwidth, model.vis.global_.offheight = 2048, 2048
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wristseg.classes import DEFAULT_CLASSES
 from wristseg.images import write_mask
 from wristseg.synth.annotate import Annotation, AnnotationStyle, Mask, annotate, spoil
+from wristseg.synth.detail import detail_for
 from wristseg.synth.dress import apply_look, apply_pose, upload_surfaces
 from wristseg.synth.look import Look, SensorLook
 from wristseg.synth.plan import FramePlan
@@ -75,7 +76,7 @@ class Studio:
         Raises:
             UsageError: No off-screen OpenGL can be had.
         """
-        scene = Scene.build()
+        scene = Scene.build(detail_for(size_hw))
         return cls(scene, FrameRenderer(scene, size_hw=size_hw), size_hw)
 
     def draw(self, plan: FramePlan) -> DrawnFrame:
