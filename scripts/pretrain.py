@@ -15,14 +15,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 import cv2
 import numpy as np
@@ -45,57 +44,23 @@ from wristseg.modeling.checkpoint import load_network
 from wristseg.modeling.losses import loss_function
 from wristseg.modeling.network import SegmentationNetwork
 from wristseg.modeling.plain_checkpoint import write_plain_checkpoint
-from wristseg.packed_file import is_shipped, model_path, read_packed
+from wristseg.packed_file import PACKED_SUFFIX, model_path, read_packed
 from wristseg.predict.torch_backend import choose_device
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.muon import MuonWithAdamW, split_kernels
 from wristseg.train.recorded import Descent, recorded
+from wristseg.train.scale import Scale
 from wristseg.train.settle import confusion_of, settle, standardised
 
 #: A burst of frames has one look; all of it is on one side of the split.
 _BURST = 3
+_NAMED = slice(1, None)
 _LOSS: Final = "compound"
 
 _SCALES = ("480x640:64", "240x320:128", "84x84:256")
-#: Of the coarsest features: a single one of them has no statistics.
-_STRIDE = 32
 
 #: A data set with the stems that train and those that validate.
 Side = tuple[LabelledDataset, list[str], list[str]]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A size to train at.
-
-    Attributes:
-        size_hw: Network input.
-        batch_size: Frames per step.
-    """
-
-    size_hw: tuple[int, int]
-    batch_size: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``HEIGHTxWIDTH:BATCH``.
-
-        Raises:
-            UsageError: It is none, or too small for the statistics of batch normalisation.
-        """
-        match = re.fullmatch(r"(\d{1,5})x(\d{1,5}):(\d{1,6})", text)
-        height, width, batch_size = map(int, match.groups()) if match else (0, 0, 0)
-        if min(height, width) <= _STRIDE or batch_size < 1:
-            raise UsageError(
-                f"--scales {text}: expected HEIGHTxWIDTH:BATCH with sides above {_STRIDE} and a "
-                f"batch of 1 or more, such as {_SCALES[0]}"
-            )
-        return cls((height, width), batch_size)
-
-    @property
-    def name(self) -> str:
-        """``HEIGHTxWIDTH``."""
-        return f"{self.size_hw[0]}x{self.size_hw[1]}"
 
 
 _WEIGHTS, _MADE = "weights.ckpt", "made.json"
@@ -112,6 +77,7 @@ _DESCRIPTION = """
 Train the weights that ship, on rendered frames with exact masks.
 
   python scripts/pretrain.py data/rendered_* --output outputs/weights --minutes 30
+  python scripts/pretrain.py data/rendered_* --output outputs/more --weights sim-320
 """
 
 
@@ -124,7 +90,7 @@ class Pretraining:
     output: Path
     """Folder of the results."""
     weights: tuple[Path, ...] = ()
-    """weights.ckpt of earlier stages, or names as sim-320: training goes on from their mean."""
+    """weights.ckpt of earlier stages, or sim-320 and its like: training goes on from their mean."""
     shares: tuple[float, ...] = ()
     """Of each of --weights in the mean; equal where not given."""
     scales: tuple[str, ...] = _SCALES
@@ -263,7 +229,7 @@ def _start(
         return {}
     shares = shares or [1 / len(checkpoints)] * len(checkpoints)
     stages = [load_network(path)[0] for path in paths]
-    for path, stage in zip(paths, stages, strict=True):
+    for path, stage in zip(checkpoints, stages, strict=True):
         if stage.num_classes != network.num_classes:
             raise UsageError(
                 f"--weights {path}: {stage.num_classes} classes, and the data sets have "
@@ -274,7 +240,7 @@ def _start(
         # A counter of batches, the only whole number, ends as that of the last stage.
         terms = [share * state[name] for share, state in zip(shares, read, strict=True)]
         weight.copy_(sum(terms) if weight.is_floating_point() else read[-1][name])
-    if is_shipped(paths[-1]):
+    if paths[-1].suffix == PACKED_SUFFIX:
         return dict(read_packed(paths[-1]).made)
     path = paths[-1].parent / _MADE
     made, _ = read_json(path)
@@ -392,7 +358,7 @@ def _validate(
         for name, value in zip(names, iou, strict=True)
         if math.isfinite(value)
     }
-    named = float(np.nanmean(iou[1:]))
+    named = float(np.nanmean(iou[_NAMED]))
     return {"frames": len(pool), "miou_named": round(named, 4), "iou": shown}
 
 

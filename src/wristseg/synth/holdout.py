@@ -15,9 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from wristseg.data.progress import with_progress
 from wristseg.synth.look import RGB
-from wristseg.synth.plan import FramePlan
+from wristseg.synth.plan import FramePlan, each_burst
 from wristseg.synth.randomised import plan_burst
 from wristseg.synth.scene import Scene
 from wristseg.synth.variety import (
@@ -165,8 +164,7 @@ def plan_holdout(
     """
     plans: list[FramePlan] = []
     names, burst = tuple(LIGHT_SETUPS), burst or HOLDOUT_VARIETY.burst
-    bursts = -(-frames // burst)
-    for number in with_progress(range(bursts), total=bursts, doing="planning"):
+    for number in each_burst(frames, burst):
         turn, light = divmod(number, len(names))
         variety = replace(HOLDOUT_VARIETY, light=LIGHT_SETUPS[names[light]])
         stems = [f"holdout_{names[light]}{turn:02d}_frame_{i:04d}" for i in range(burst)]

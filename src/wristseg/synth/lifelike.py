@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wristseg.data.progress import with_progress
 from wristseg.synth.look import RGB
-from wristseg.synth.plan import FramePlan
+from wristseg.synth.plan import FramePlan, each_burst
 from wristseg.synth.randomised import plan_burst
 from wristseg.synth.scene import Scene
 from wristseg.synth.variety import (
@@ -99,8 +98,7 @@ def plan_lifelike(
     """
     plans: list[FramePlan] = []
     burst = burst or LIFELIKE_VARIETY.burst
-    bursts = -(-frames // burst)
-    for number in with_progress(range(bursts), total=bursts, doing="planning"):
+    for number in each_burst(frames, burst):
         stems = [f"lifelike{number:05d}_frame_{i:04d}" for i in range(burst)]
         # Counted from 1: a path that ends with 0 is the same as the shorter one.
         path = (seed, _SEED_SPACE, number + 1)

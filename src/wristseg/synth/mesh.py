@@ -1,4 +1,4 @@
-"""Triangle meshes of the arm: read from STL, cut in two, sampled for contact tests.
+"""Triangle meshes of the arm: read from STL, cut in two, simplified, sampled for contact tests.
 
 The follower part of the SO-101 is one printed piece, motor cage and fixed jaw; labels need the two
 apart, so ``scene`` cuts it with ``cut_at_z``. ``contact`` tests touches on sampled points, because
@@ -107,13 +107,19 @@ def simplify(
     (1993): crude beside edge collapses, but it cannot fail on the open and crossing surfaces of
     the arm's files.
 
+    >>> corners = np.array([[0.1, 0, 0], [0.3, 0, 0], [1.5, 0, 0], [0, 1.5, 0]])
+    >>> vertices, faces = simplify(corners, np.array([[0, 1, 2], [1, 2, 3]]), cell=1.0)
+    >>> vertices.tolist(), len(faces)
+    ([[0.2, 0.0, 0.0], [0.0, 1.5, 0.0], [1.5, 0.0, 0.0]], 1)
+
     Args:
         vertices: (V, 3) corners.
         faces: (T, 3) indices into them.
         cell: Side of a cell, in the vertices' unit.
 
     Returns:
-        (V', 3) float64 vertices and (T', 3) int64 indices; triangles that collapse or coincide go.
+        (V', 3) float64 vertices and (T', 3) int64 indices. Triangles that collapse go, and those
+        that coincide and look to the same side; a sheet thinner than a cell keeps both sides.
     """
     grid = np.floor(vertices / cell).astype(np.int64)
     _, index, count = np.unique(grid, axis=0, return_inverse=True, return_counts=True)
@@ -121,8 +127,9 @@ def simplify(
     merged = np.zeros((len(count), 3))
     np.add.at(merged, index, vertices)
     kept = _proper(index[faces])
-    # The same three corners in either order are one triangle, seen from the side that came first.
-    _, first = np.unique(np.sort(kept, axis=1), axis=0, return_index=True)
+    # Turned until the smallest comes first: the same three in the same sense are one triangle.
+    turn = (kept.argmin(axis=1)[:, None] + np.arange(3)) % 3
+    _, first = np.unique(np.take_along_axis(kept, turn, axis=1), axis=0, return_index=True)
     return merged / count[:, None], kept[np.sort(first)]
 
 

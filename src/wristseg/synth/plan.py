@@ -6,16 +6,18 @@ number of processes, since each frame carries its own seed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from wristseg.data.progress import with_progress
 from wristseg.synth.annotate import Flaw
 from wristseg.synth.look import Look
 from wristseg.synth.poses import Pose
 
-__all__ = ["FramePlan", "child_rng", "child_seed"]
+__all__ = ["FramePlan", "child_rng", "child_seed", "each_burst"]
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,17 @@ def child_seed(seed: int, *path: int) -> int:
 def child_rng(seed: int, *path: int) -> np.random.Generator:
     """Return a generator of its own for one part of the work (see ``child_seed``)."""
     return np.random.default_rng(np.random.SeedSequence([seed, *path]))
+
+
+def each_burst(frames: int, burst: int) -> Iterator[int]:
+    """Count the bursts that so many frames take, with a bar after two seconds.
+
+    >>> list(each_burst(7, 3))
+    [0, 1, 2]
+
+    Args:
+        frames: How many are asked for; the last burst may have more.
+        burst: Frames of a burst.
+    """
+    count = -(-frames // burst)
+    return with_progress(range(count), total=count, doing="planning")

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 
-from wristseg.data.progress import with_progress
 from wristseg.synth.clutter import draw_clutter
 from wristseg.synth.contact import close_on_object, is_clear, stand_between_jaws
 from wristseg.synth.look import (
@@ -27,7 +26,7 @@ from wristseg.synth.look import (
     TableLook,
 )
 from wristseg.synth.objects import draw_object, jitter
-from wristseg.synth.plan import FramePlan, child_rng, child_seed
+from wristseg.synth.plan import FramePlan, child_rng, child_seed, each_burst
 from wristseg.synth.poses import Pose, Reach, reach, share_in_view
 from wristseg.synth.scene import LIGHT_SLOTS, Scene
 from wristseg.synth.trajectory import Roaming
@@ -66,8 +65,7 @@ def plan_randomised(
     """
     plans: list[FramePlan] = []
     burst = burst or variety.burst
-    bursts = -(-frames // burst)
-    for number in with_progress(range(bursts), total=bursts, doing="planning"):
+    for number in each_burst(frames, burst):
         first = number * burst
         stems = [f"randomised_frame_{first + i:05d}" for i in range(burst)]
         plans += plan_burst(scene, variety, stems=stems, seed_path=(seed, number))

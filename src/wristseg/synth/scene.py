@@ -77,7 +77,11 @@ class Scene:
 
     @classmethod
     def build(cls, detail: Detail = FULL) -> Scene:
-        """Read the arm's files, cut the fixed jaw off the motor cage and add the slots."""
+        """Read the arm's files, cut the fixed jaw off the motor cage and add the slots.
+
+        Args:
+            detail: How finely it is drawn; plans do not depend on it.
+        """
         spec = mujoco.MjSpec.from_file(str(arm_folder() / "so101_new_calib.xml"))
         _drop_collision_geoms(spec)
         jaws = split_follower(spec)
@@ -157,30 +161,32 @@ def split_follower(spec: mujoco.MjSpec) -> dict[str, NDArray[np.float64]]:
 
 def _simplify_meshes(spec: mujoco.MjSpec, detail: Detail) -> None:
     """Draw the arm with fewer triangles; where its fingers touch was sampled before."""
-    if detail.arm_cell_m is None or detail.finger_cell_m is None:
+    if detail.cells_m is None:
         return
+    arm_cell, near_cell = detail.cells_m
     used = {geom.meshname for geom in spec.geoms}
     replaced = list(spec.meshes)
     for old in [mesh for mesh in replaced if mesh.name in used]:
-        if old.file:
-            triangles = read_stl(arm_folder() / "assets" / old.file) * np.asarray(old.scale)
-            vertices, faces = weld(triangles)
-        else:
-            vertices = np.reshape(old.uservert, (-1, 3))
-            faces = np.reshape(old.userface, (-1, 3))
-        near = old.name in _NEAR_MESHES
-        vertices, faces = simplify(
-            vertices, faces, cell=detail.finger_cell_m if near else detail.arm_cell_m
-        )
+        cell = near_cell if old.name in _NEAR_MESHES else arm_cell
+        vertices, faces = simplify(*_corners(old), cell=cell)
         mesh = spec.add_mesh(
             name=old.name + _SIMPLER, uservert=vertices.ravel(), userface=faces.ravel()
         )
-        mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+        # Textures lie along the axes of inertia.
+        mesh.inertia = old.inertia
     for geom in spec.geoms:
         if geom.meshname:
             geom.meshname += _SIMPLER
     for old in replaced:  # MuJoCo would read and upload them all the same
         spec.delete(old)
+
+
+def _corners(mesh: mujoco.MjsMesh) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return a mesh's vertices and faces as ``weld`` does, metres."""
+    if mesh.file:
+        return weld(read_stl(arm_folder() / "assets" / mesh.file) * np.asarray(mesh.scale))
+    vertices, faces = np.asarray(mesh.uservert), np.asarray(mesh.userface, np.int64)
+    return vertices.reshape(-1, 3), faces.reshape(-1, 3)
 
 
 def _add_textures(spec: mujoco.MjSpec, detail: Detail) -> None:
