@@ -18,7 +18,6 @@ from dataclasses import replace
 import mujoco
 import numpy as np
 from wristseg.synth import worker
-from wristseg.classes import DEFAULT_CLASSES
 from wristseg.synth.detail import FULL, SMALL
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import Scene

@@ -20,14 +20,14 @@ from wristseg.cli.render import main
 pytestmark = pytest.mark.sim
 
 #: Drawn as finely as 640x480: above the rows that have less detail.
-_SMALL = ["--height", "242", "--width", "320"]
+_OPTIONS = ["--height", "242", "--width", "320"]
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     """Six frames of dataset-v0, of which some are grasp frames, on one process."""
     folder = tmp_path_factory.mktemp("render") / "one"
-    options = ["--frames", "6", "--workers", "1", "--exact-masks", *_SMALL]
+    options = ["--frames", "6", "--workers", "1", "--exact-masks", *_OPTIONS]
     assert main(["--output", str(folder), *options]) == 0
     return folder
 
@@ -42,13 +42,13 @@ def _files(folder):
 
 def test_same_bytes_for_any_number_of_workers(rendered, tmp_path):
     other = tmp_path / "two"
-    options = ["--frames", "6", "--workers", "2", "--exact-masks", *_SMALL]
+    options = ["--frames", "6", "--workers", "2", "--exact-masks", *_OPTIONS]
     assert main(["--output", str(other), *options]) == 0
     assert _files(other) == _files(rendered)
 
 
 def test_another_seed_gives_other_frames(rendered, tmp_path):
-    options = ["--frames", "1", "--workers", "1", "--seed", "5", *_SMALL]
+    options = ["--frames", "1", "--workers", "1", "--seed", "5", *_OPTIONS]
     assert main(["--output", str(tmp_path / "other"), *options]) == 0
     (path,) = (tmp_path / "other" / "images" / "default").iterdir()
     first = min((rendered / "images" / "default").iterdir())
@@ -100,7 +100,7 @@ def test_pictures_are_jpegs_of_the_size_asked_for(rendered):
 
 def test_randomised_frames_have_the_classes_of_the_table(tmp_path):
     folder = tmp_path / "random"
-    options = ["--preset", "randomised", "--frames", "4", "--exact-masks", *_SMALL]
+    options = ["--preset", "randomised", "--frames", "4", "--exact-masks", *_OPTIONS]
     assert main(["--output", str(folder), *options]) == 0
     for path in (folder / "exact_masks").iterdir():
         with Image.open(path) as picture:
@@ -109,7 +109,7 @@ def test_randomised_frames_have_the_classes_of_the_table(tmp_path):
 
 def test_holdout_says_in_its_folder_that_it_is_for_reporting_only(tmp_path):
     folder = tmp_path / "holdout"
-    options = ["--preset", "holdout", "--frames", "6", "--workers", "1", *_SMALL]
+    options = ["--preset", "holdout", "--frames", "6", "--workers", "1", *_OPTIONS]
     assert main(["--output", str(folder), *options]) == 0
     said = (folder / "README.md").read_text(encoding="utf-8")
     assert "For measuring and reporting only" in said
@@ -119,7 +119,7 @@ def test_holdout_says_in_its_folder_that_it_is_for_reporting_only(tmp_path):
 
 
 def test_clip_is_h264_that_players_open(tmp_path):
-    options = ["--clips", "shadow", "--frames", "8", "--workers", "1", *_SMALL]
+    options = ["--clips", "shadow", "--frames", "8", "--workers", "1", *_OPTIONS]
     assert main(["--output", str(tmp_path / "clips"), *options]) == 0
     with av.open(str(tmp_path / "clips" / "shadow.mp4")) as container:
         stream = container.streams.video[0]
@@ -132,7 +132,7 @@ def test_overwrite_replaces_the_folder_as_a_whole(tmp_path):
     folder = tmp_path / "set"
     (folder / "exact_masks").mkdir(parents=True)
     (folder / "origin.json").write_text("{}")
-    assert main(["--output", str(folder), "--overwrite", "--frames", "1", *_SMALL]) == 0
+    assert main(["--output", str(folder), "--overwrite", "--frames", "1", *_OPTIONS]) == 0
     assert not (folder / "exact_masks").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
@@ -140,7 +140,7 @@ def test_overwrite_replaces_the_folder_as_a_whole(tmp_path):
 def test_no_opengl_is_one_line(tmp_path, monkeypatch, capfd):
     # A device that is not there stands for a machine without EGL.
     monkeypatch.setenv("MUJOCO_EGL_DEVICE_ID", "99")
-    assert main(["--output", str(tmp_path / "set"), "--frames", "1", *_SMALL]) == 2
+    assert main(["--output", str(tmp_path / "set"), "--frames", "1", *_OPTIONS]) == 2
     said = capfd.readouterr().err
     assert "no off-screen OpenGL: install EGL" in said
     assert "Traceback" not in said
@@ -150,7 +150,7 @@ def test_no_opengl_is_one_line(tmp_path, monkeypatch, capfd):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_render_leaves_nothing(tmp_path, number, code):
     command = [sys.executable, "-m", "wristseg", "render", "--output", str(tmp_path / "set")]
-    with subprocess.Popen([*command, *_SMALL], stderr=subprocess.PIPE) as process:
+    with subprocess.Popen([*command, *_OPTIONS], stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".set.*/images/default/*.jpg")):
             assert time.monotonic() < deadline
