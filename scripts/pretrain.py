@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from wristseg.artifacts import git_commit, write_json
 from wristseg.cli.command import run_command
 from wristseg.data.batch_augment import BatchAugmentation
-from wristseg.data.frame_pool import FramePool, endless_batches
+from wristseg.data.frame_pool import FramePool, endless_batches, is_as_large
 from wristseg.data.labelled import LabelledDataset
 from wristseg.data.labels import load_labels
 from wristseg.data.strict_json import read_json
@@ -111,6 +111,8 @@ class Pretraining:
     """Of everything that is drawn."""
     device: str = "auto"
     """cpu, cuda, cuda:N, mps, or auto."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network while it trains; the loss, the weights and their steps are float32."""
 
     def __post_init__(self) -> None:
         sizes = [scale.name for scale in self.sizes]
@@ -158,7 +160,15 @@ def _pretrain(given: Pretraining) -> int:
     torch.manual_seed(given.seed)
     if given.on.type == "cuda":
         torch.cuda.set_device(given.on)
+        torch.backends.cudnn.benchmark = True  # every batch of a size has one shape
     sides = _split(given.datasets, given.val_share)
+    for scale in given.sizes:
+        if not _of_size(sides, scale):
+            raise UsageError(
+                f"--scales {scale.name}: no data set has frames that large to train and to "
+                f"validate on; render some with --height {scale.size_hw[0]} --width "
+                f"{scale.size_hw[1]}, or leave the size out"
+            )
     network = SegmentationNetwork(len(sides[0][0].classes)).to(given.on)
     network.to(memory_format=torch.channels_last)
     made = _start(network, given.weights, given.shares)
@@ -217,6 +227,17 @@ def _split(folders: Sequence[Path], val_share: float) -> list[Side]:
     return sides
 
 
+def _of_size(sides: Sequence[Side], scale: Scale) -> list[Side]:
+    """Return the data sets whose frames reach a size, each with the stems of those that do."""
+    reached = []
+    for dataset, *parts in sides:
+        large = {frame.stem for frame in dataset.frames if is_as_large(frame, scale.size_hw)}
+        train, val = ([stem for stem in part if stem in large] for part in parts)
+        if train and val:
+            reached.append((dataset, train, val))
+    return reached
+
+
 def _start(
     network: SegmentationNetwork, checkpoints: Sequence[Path], shares: Sequence[float]
 ) -> dict[str, Any]:
@@ -264,7 +285,9 @@ def _train(
     )
     change = BatchAugmentation(sides[0][0].classes, device=device, seed=given.seed)
     orders = {
-        scale: endless_batches(len(pool), scale.batch_size, seed=given.seed + number)
+        scale: endless_batches(
+            pool.count(scale.size_hw), scale.batch_size, seed=given.seed + number
+        )
         for number, scale in enumerate(scales)
     }
     network.train()
@@ -306,9 +329,12 @@ def _train(
 def _descent(network: SegmentationNetwork, scale: Scale, given: Pretraining) -> Descent:
     loss_of = loss_function(_LOSS)
     share = 1 / len(given.scales)
+    half = given.precision == "bfloat16"
 
     def descend(images: Tensor, masks: Tensor) -> Tensor:
-        loss = loss_of(network.coarse_logits(images), masks)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            logits = network.coarse_logits(images)
+        loss = loss_of(logits, masks)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -335,11 +361,11 @@ def _optimizer(network: SegmentationNetwork, given: Pretraining) -> MuonWithAdam
 def _settle(
     network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: Pretraining
 ) -> None:
-    rng = np.random.default_rng(given.seed)
-    each = -(-_SETTLE_FRAMES // len(sides))
+    rng, of_size = np.random.default_rng(given.seed), _of_size(sides, scale)
+    each = -(-_SETTLE_FRAMES // len(of_size))
     drawn = [
         (dataset, rng.choice(stems, min(each, len(stems)), replace=False).tolist())
-        for dataset, stems, _ in sides
+        for dataset, stems, _ in of_size
     ]
     pool = FramePool(drawn, [scale.size_hw], device=given.on)
     settle(network, pool, scale.size_hw, seed=given.seed)
@@ -349,7 +375,7 @@ def _validate(
     network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: Pretraining
 ) -> dict[str, Any]:
     """Return the figures of one size on the bursts that were not trained on."""
-    stems_to_measure = [(dataset, stems) for dataset, _, stems in sides]
+    stems_to_measure = [(dataset, stems) for dataset, _, stems in _of_size(sides, scale)]
     pool = FramePool(stems_to_measure, [scale.size_hw], device=given.on)
     iou = class_iou(confusion_of(network, pool, scale.size_hw))
     names = sides[0][0].classes.names
@@ -359,7 +385,7 @@ def _validate(
         if math.isfinite(value)
     }
     named = float(np.nanmean(iou[_NAMED]))
-    return {"frames": len(pool), "miou_named": round(named, 4), "iou": shown}
+    return {"frames": pool.count(scale.size_hw), "miou_named": round(named, 4), "iou": shown}
 
 
 if __name__ == "__main__":

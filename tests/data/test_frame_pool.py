@@ -29,8 +29,8 @@ def test_frames_of_all_data_sets_are_kept_at_every_size_as_the_network_sees_them
         for name, count in (("first", 3), ("second", 2))
     )
     pool = pool_of(first, second)
-    assert len(pool) == 5
     for size in SIZES:
+        assert pool.count(size) == 5
         contract = PreprocessContract(size)
         images, masks = pool.batch(size, np.array([4, 0]))
         for number, (data, frame) in enumerate(
@@ -38,6 +38,20 @@ def test_frames_of_all_data_sets_are_kept_at_every_size_as_the_network_sees_them
         ):
             assert np.array_equal(images[number].numpy(), contract.resize_frame(data.image(frame)))
             assert np.array_equal(masks[number].numpy(), contract.resize_mask(data.mask(frame)))
+
+
+def test_a_size_has_only_the_frames_that_are_as_large(tmp_path):
+    small, large = (
+        load_labels(DatasetPaths(make_coco_dataset(tmp_path / name, frames=2, size_hw=size_hw)))
+        for name, size_hw in (("small", (32, 64)), ("large", (48, 96)))
+    )
+    sides = [(data, [frame.stem for frame in data.frames]) for data in (small, large)]
+    pool = FramePool(sides, [(48, 64), (24, 24)], device=torch.device("cpu"))
+    assert [pool.count(size) for size in [(48, 64), (24, 24)]] == [2, 4]
+    images, _ = pool.batch((48, 64), np.array([0, 1]))
+    for image, frame in zip(images, large.frames, strict=True):
+        expected = PreprocessContract((48, 64)).resize_frame(large.image(frame))
+        assert np.array_equal(image.numpy(), expected)
 
 
 def test_a_damaged_image_is_named(tmp_path):

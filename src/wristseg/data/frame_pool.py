@@ -1,7 +1,8 @@
 """Frames with exact masks in a device's memory, at every size that is trained.
 
 Decoded once, by threads; 10,000 frames of 640x480 take 12 GB. In: data sets and the stems of one
-side. Out: batches of bytes by position. Called by ``scripts/pretrain.py``.
+side. Out: batches of bytes by position. A size gets the frames that are at least as large: enlarged
+ones show edges that no camera does. Called by ``scripts/pretrain.py``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.progress import for_each
 from wristseg.preprocess import PreprocessContract
 
-__all__ = ["FramePool", "endless_batches", "to_device"]
+__all__ = ["FramePool", "endless_batches", "is_as_large", "to_device"]
 
 
 class FramePool:
-    """Frames and masks of several data sets under one count.
+    """Frames and masks of several data sets, under one count for each size.
 
     Args:
         sides: Data sets, each with the stems of its frames.
@@ -45,21 +46,21 @@ class FramePool:
             for frames in [{frame.stem: frame for frame in dataset.frames}]
             for stem in stems
         ]
-        self._contracts = [PreprocessContract(size) for size in sizes_hw]
-        self._images = [torch.empty((len(found), *size, 3), dtype=torch.uint8) for size in sizes_hw]
-        self._masks = [torch.empty((len(found), *size), dtype=torch.uint8) for size in sizes_hw]
-        self._count = len(found)
+        self._kept = {size: _Kept(size, [frame for _, frame in found]) for size in sizes_hw}
 
         def take(position: int) -> None:
-            self._put(position, *found[position])
+            dataset, frame = found[position]
+            image, mask = dataset.image(frame), dataset.mask(frame)
+            for kept in self._kept.values():
+                kept.put(position, image, mask)
 
         for_each(take, range(len(found)), doing="reading frames")
-        self._images = [images.to(device) for images in self._images]
-        self._masks = [masks.to(device) for masks in self._masks]
-        self._of_size = {size: number for number, size in enumerate(sizes_hw)}
+        for kept in self._kept.values():
+            kept.move(device)
 
-    def __len__(self) -> int:
-        return self._count
+    def count(self, size_hw: tuple[int, int]) -> int:
+        """Return the number of frames that are kept at a size."""
+        return len(self._kept[size_hw].places)
 
     def batch(
         self, size_hw: tuple[int, int], positions: NDArray[np.int64]
@@ -68,17 +69,43 @@ class FramePool:
 
         Args:
             size_hw: One of the sizes that are kept.
-            positions: (n,) of the frames, counted over all data sets.
+            positions: (n,) of the frames kept at that size, counted over all data sets.
         """
-        number = self._of_size[size_hw]
-        at = to_device(torch.from_numpy(positions), self._masks[number].device)
-        return self._images[number][at], self._masks[number][at]
+        kept = self._kept[size_hw]
+        at = to_device(torch.from_numpy(positions), kept.masks.device)
+        return kept.images[at], kept.masks[at]
 
-    def _put(self, position: int, dataset: LabelledDataset, frame: LabelledFrame) -> None:
-        image, mask = dataset.image(frame), dataset.mask(frame)
-        for contract, images, masks in zip(self._contracts, self._images, self._masks, strict=True):
-            images[position] = torch.from_numpy(np.array(contract.resize_frame(image)))
-            masks[position] = torch.from_numpy(np.array(contract.resize_mask(mask)))
+
+class _Kept:
+    """What is kept at one size.
+
+    Args:
+        size_hw: The size.
+        frames: All frames, of which the smaller ones are left out.
+    """
+
+    def __init__(self, size_hw: tuple[int, int], frames: Sequence[LabelledFrame]) -> None:
+        large = [i for i, frame in enumerate(frames) if is_as_large(frame, size_hw)]
+        self.places = {position: place for place, position in enumerate(large)}
+        self.images = torch.empty((len(large), *size_hw, 3), dtype=torch.uint8)
+        self.masks = torch.empty((len(large), *size_hw), dtype=torch.uint8)
+        self._contract = PreprocessContract(size_hw)
+
+    def put(self, position: int, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+        """Keep a frame, which is counted over all frames, if it is large enough."""
+        place = self.places.get(position)
+        if place is not None:
+            self.images[place] = torch.from_numpy(np.array(self._contract.resize_frame(image)))
+            self.masks[place] = torch.from_numpy(np.array(self._contract.resize_mask(mask)))
+
+    def move(self, device: torch.device) -> None:
+        """Move all that is kept to a device."""
+        self.images, self.masks = self.images.to(device), self.masks.to(device)
+
+
+def is_as_large(frame: LabelledFrame, size_hw: tuple[int, int]) -> bool:
+    """Return whether a frame reaches a size without being enlarged."""
+    return frame.size_hw[0] >= size_hw[0] and frame.size_hw[1] >= size_hw[1]
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:

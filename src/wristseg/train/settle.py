@@ -42,7 +42,7 @@ def settle(
             module.reset_running_stats()
             module.momentum = None  # the mean over all batches
     network.train()
-    order = np.random.default_rng(seed).permutation(len(pool))
+    order = np.random.default_rng(seed).permutation(pool.count(size_hw))
     for start in range(0, len(order), _BATCH):
         images, _ = pool.batch(size_hw, order[start : start + _BATCH])
         network.coarse_logits(_plain(images))
@@ -61,8 +61,8 @@ def confusion_of(
         size_hw: One of the pool's sizes.
     """
     confusion = np.zeros((network.num_classes, network.num_classes), np.int64)
-    for start in range(0, len(pool), _VAL_BATCH):
-        at = np.arange(start, min(start + _VAL_BATCH, len(pool)))
+    for start in range(0, pool.count(size_hw), _VAL_BATCH):
+        at = np.arange(start, min(start + _VAL_BATCH, pool.count(size_hw)))
         images, masks = pool.batch(size_hw, at)
         logits = enlarge_logits(network.coarse_logits(_plain(images)), masks.shape[1:])
         ids = logits.max(1)[1].to(torch.uint8)
