@@ -159,7 +159,7 @@ def _pretrain(given: Pretraining) -> int:
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
     if given.on.type == "cuda":
-        torch.cuda.set_device(given.on)
+        torch.cuda.set_device(given.on.index or 0)
         torch.backends.cudnn.benchmark = True  # every batch of a size has one shape
     sides = _split(given.datasets, given.val_share)
     for scale in given.sizes:
