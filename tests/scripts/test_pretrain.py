@@ -139,6 +139,7 @@ def test_weights_that_are_no_numbers_are_not_written(rendered, tmp_path, capsys)
         (["--scales", "48x64"], 2, "--scales 48x64: expected HEIGHTxWIDTH:BATCH"),
         (["--scales", "48x64:0"], 2, "a batch of 1 or more"),
         (["--scales", "32x64:2"], 2, "sides above 32"),
+        (["--scales", "48x66:2"], 2, "--scales 48x66: no data set has frames that large"),
         (["--scales", "48x64:2", "48x64:4"], 2, "--scales: 48x64 stands twice"),
         (["--shares", "1"], 2, "--shares: 1 for 0 --weights"),
         (["--weights", "a.ckpt", "b.ckpt", "--shares", "1"], 2, "--shares: 1 for 2 --weights"),
