@@ -18,7 +18,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -33,11 +33,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from wristseg.artifacts import git_commit, write_json
 from wristseg.cli.command import run_command
 from wristseg.data.batch_augment import BatchAugmentation
-from wristseg.data.frame_pool import FramePool, endless_batches, is_as_large
-from wristseg.data.labelled import LabelledDataset
-from wristseg.data.labels import load_labels
+from wristseg.data.frame_pool import FramePool, endless_batches
 from wristseg.data.strict_json import read_json
-from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, TrainingError, UsageError
 from wristseg.metrics import class_iou
 from wristseg.modeling.checkpoint import load_network
@@ -49,26 +46,21 @@ from wristseg.predict.torch_backend import choose_device
 from wristseg.train.machine import keep_freed_memory
 from wristseg.train.muon import MuonWithAdamW, split_kernels
 from wristseg.train.recorded import Descent, recorded
+from wristseg.train.rendered import RenderedSet, reaching, read_rendered
 from wristseg.train.scale import Scale
 from wristseg.train.settle import confusion_of, settle, standardised
 
-#: A burst of frames has one look; all of it is on one side of the split.
-_BURST = 3
 _NAMED = slice(1, None)
 _LOSS: Final = "compound"
 
 _SCALES = ("480x640:64", "240x320:128", "84x84:256")
-
-#: A data set with the stems that train and those that validate.
-Side = tuple[LabelledDataset, list[str], list[str]]
-
 
 _WEIGHTS, _MADE = "weights.ckpt", "made.json"
 #: Steps between two lines of progress, and between two checkpoints of a training under way.
 _TELL, _KEEP = 100, 500
 
 _DECAY = 0.02
-#: Frames that settle a size, of all data sets together.
+#: Frames that settle a size, at least, of all data sets together.
 _SETTLE_FRAMES = 480
 #: Share of the training in which the learning rate rises, and the share of it that it begins with.
 _RISE, _FIRST_RATE = 0.1, 0.04
@@ -94,7 +86,7 @@ class Pretraining:
     shares: tuple[float, ...] = ()
     """Of each of --weights in the mean; equal where not given."""
     scales: tuple[str, ...] = _SCALES
-    """HEIGHTxWIDTH:BATCH, all in each step."""
+    """HEIGHTxWIDTH:BATCH, all in each step; each of the frames that are at least as large."""
     steps: int = 8000
     """0 only settles and validates."""
     minutes: float | None = None
@@ -159,25 +151,19 @@ def _pretrain(given: Pretraining) -> int:
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
     if given.on.type == "cuda":
-        torch.cuda.set_device(given.on.index or 0)
+        torch.cuda.set_device(0 if given.on.index is None else given.on.index)
         torch.backends.cudnn.benchmark = True  # every batch of a size has one shape
-    sides = _split(given.datasets, given.val_share)
-    for scale in given.sizes:
-        if not _of_size(sides, scale):
-            raise UsageError(
-                f"--scales {scale.name}: no data set has frames that large to train and to "
-                f"validate on; render some with --height {scale.size_hw[0]} --width "
-                f"{scale.size_hw[1]}, or leave the size out"
-            )
-    network = SegmentationNetwork(len(sides[0][0].classes)).to(given.on)
+    sets = read_rendered(given.datasets, val_share=given.val_share)
+    of_scale = _of_scales(sets, given.sizes)
+    network = SegmentationNetwork(len(sets[0].dataset.classes)).to(given.on)
     network.to(memory_format=torch.channels_last)
     made = _start(network, given.weights, given.shares)
     made = {
         "commands": [*made.get("commands", []), shlex.join(["python", *sys.argv])],
-        "seeds": {"training": given.seed},
+        "seeds": {"training": given.seed, "rendering": _seeds(made, sets)},
         "commit": git_commit(),
         "seconds": made.get("seconds", 0),
-        "train_frames": sum(len(train) for _, train, _ in sides),
+        "train_frames": _count_train(of_scale),
         "figures": {},
     }
     decay = get_ema_multi_avg_fn(given.ema)  # type: ignore[no-untyped-call]
@@ -192,50 +178,42 @@ def _pretrain(given: Pretraining) -> int:
         write_json(given.output / _MADE, made)
 
     if given.steps > 0:
-        _train(network, average, sides, given, keep=keep)
+        _train(network, average, of_scale, given, keep=keep)
     keep()
     for scale in given.sizes:
-        _settle(trained, sides, scale, given)
+        _settle(trained, of_scale[scale], scale, given)
         path = given.output / f"weights_{scale.name}.ckpt"
         write_plain_checkpoint(path, trained, size_hw=scale.size_hw, loss=_LOSS)
-        made["figures"][f"{scale.name} (h x w)"] = _validate(trained, sides, scale, given)
+        made["figures"][f"{scale.name} (h x w)"] = _validate(trained, of_scale[scale], scale, given)
     made["seconds"] = before + round(time.monotonic() - began)
     write_json(given.output / _MADE, made)
     print(json.dumps(made, indent=2))
     return 0
 
 
-def _split(folders: Sequence[Path], val_share: float) -> list[Side]:
-    """Return data sets with training and validation stems: the last bursts of each validate."""
-    sides = []
-    for folder in folders:
-        masks = folder / "exact_masks"
-        if folder.is_dir() and not masks.is_dir():
-            raise UsageError(f"{folder}: no exact_masks in it; render it with --exact-masks")
-        dataset = load_labels(DatasetPaths(folder), masks_dir=masks)
-        stems = sorted(frame.stem for frame in dataset.frames)
-        kept = round(len(stems) * (1 - val_share)) // _BURST * _BURST
-        if not 0 < kept < len(stems):
-            raise DataError(
-                folder,
-                f"of {len(stems)} frames {kept} would train, in bursts of {_BURST}, and "
-                f"{len(stems) - kept} validate; give more frames or another --val-share",
+def _of_scales(
+    sets: Sequence[RenderedSet], scales: Sequence[Scale]
+) -> dict[Scale, list[RenderedSet]]:
+    of_scale = {scale: reaching(sets, scale.size_hw) for scale in scales}
+    for scale in scales:
+        if not of_scale[scale]:
+            raise UsageError(
+                f"--scales {scale.name}: no data set has frames that large to train and to "
+                f"validate on; render some with --height {scale.size_hw[0]} --width "
+                f"{scale.size_hw[1]}, or leave the size out"
             )
-        sides.append((dataset, stems[:kept], stems[kept:]))
-        if dataset.classes != sides[0][0].classes:
-            raise DataError(folder, f"its classes are not those of {folders[0]}")
-    return sides
+    return of_scale
 
 
-def _of_size(sides: Sequence[Side], scale: Scale) -> list[Side]:
-    """Return the data sets whose frames reach a size, each with the stems of those that do."""
-    reached = []
-    for dataset, *parts in sides:
-        large = {frame.stem for frame in dataset.frames if is_as_large(frame, scale.size_hw)}
-        train, val = ([stem for stem in part if stem in large] for part in parts)
-        if train and val:
-            reached.append((dataset, train, val))
-    return reached
+def _seeds(made: Mapping[str, Any], sets: Sequence[RenderedSet]) -> list[int]:
+    """Return what all frames were rendered from, those of earlier stages too."""
+    earlier = made.get("seeds", {}).get("rendering", [])
+    return sorted({*earlier, *(rendered.seed for rendered in sets if rendered.seed is not None)})
+
+
+def _count_train(of_scale: Mapping[Scale, Sequence[RenderedSet]]) -> int:
+    sets = itertools.chain.from_iterable(of_scale.values())
+    return len({(id(rendered.dataset), stem) for rendered in sets for stem in rendered.train})
 
 
 def _start(
@@ -273,17 +251,19 @@ def _start(
 def _train(
     network: SegmentationNetwork,
     average: AveragedModel,
-    sides: Sequence[Side],
+    of_scale: Mapping[Scale, Sequence[RenderedSet]],
     given: Pretraining,
     *,
     keep: Callable[[], None],
 ) -> None:
     """Descend on batches of all sizes at a time; ``keep`` is called now and then."""
     scales, device = given.sizes, given.on
-    pool = FramePool(
-        [side[:2] for side in sides], [scale.size_hw for scale in scales], device=device
-    )
-    change = BatchAugmentation(sides[0][0].classes, device=device, seed=given.seed)
+    wanted = {
+        scale.size_hw: [(rendered.dataset, rendered.train) for rendered in sets]
+        for scale, sets in of_scale.items()
+    }
+    pool, classes = FramePool(wanted, device=device), of_scale[scales[0]][0].dataset.classes
+    change = BatchAugmentation(classes, device=device, seed=given.seed)
     orders = {
         scale: endless_batches(
             pool.count(scale.size_hw), scale.batch_size, seed=given.seed + number
@@ -329,10 +309,11 @@ def _train(
 def _descent(network: SegmentationNetwork, scale: Scale, given: Pretraining) -> Descent:
     loss_of = loss_function(_LOSS)
     share = 1 / len(given.scales)
-    half = given.precision == "bfloat16"
+    mixed = given.precision == "bfloat16"
 
     def descend(images: Tensor, masks: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+        # In here, so that the casts of the weights are recorded too.
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed):
             logits = network.coarse_logits(images)
         loss = loss_of(logits, masks)
         (loss * share).backward()  # type: ignore[no-untyped-call]
@@ -359,26 +340,26 @@ def _optimizer(network: SegmentationNetwork, given: Pretraining) -> MuonWithAdam
 
 
 def _settle(
-    network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: Pretraining
+    network: SegmentationNetwork, sets: Sequence[RenderedSet], scale: Scale, given: Pretraining
 ) -> None:
-    rng, of_size = np.random.default_rng(given.seed), _of_size(sides, scale)
-    each = -(-_SETTLE_FRAMES // len(of_size))
+    rng = np.random.default_rng(given.seed)
+    each = -(-_SETTLE_FRAMES // len(sets))
     drawn = [
-        (dataset, rng.choice(stems, min(each, len(stems)), replace=False).tolist())
-        for dataset, stems, _ in of_size
+        (s.dataset, rng.choice(s.train, min(each, len(s.train)), replace=False).tolist())
+        for s in sets
     ]
-    pool = FramePool(drawn, [scale.size_hw], device=given.on)
+    pool = FramePool({scale.size_hw: drawn}, device=given.on)
     settle(network, pool, scale.size_hw, seed=given.seed)
 
 
 def _validate(
-    network: SegmentationNetwork, sides: Sequence[Side], scale: Scale, given: Pretraining
+    network: SegmentationNetwork, sets: Sequence[RenderedSet], scale: Scale, given: Pretraining
 ) -> dict[str, Any]:
     """Return the figures of one size on the bursts that were not trained on."""
-    stems_to_measure = [(dataset, stems) for dataset, _, stems in _of_size(sides, scale)]
-    pool = FramePool(stems_to_measure, [scale.size_hw], device=given.on)
+    kept_back = {scale.size_hw: [(rendered.dataset, rendered.val) for rendered in sets]}
+    pool = FramePool(kept_back, device=given.on)
     iou = class_iou(confusion_of(network, pool, scale.size_hw))
-    names = sides[0][0].classes.names
+    names = sets[0].dataset.classes.names
     shown = {
         name: round(float(value), 4)
         for name, value in zip(names, iou, strict=True)

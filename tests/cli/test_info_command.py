@@ -11,6 +11,7 @@ from tests.own_checkpoint import save_own_checkpoint
 from tests.plain_reference import randomised_network, save_plain_checkpoint
 from wristseg.artifacts import sha256_of
 from wristseg.cli.info import main
+from wristseg.packed_file import model_path, read_packed
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,14 @@ def test_f15_cut_file_ends_with_3(capsys, tmp_path, own_file):
     path.write_bytes(own_file.read_bytes()[:50_000])
     assert main([str(path)]) == 3
     assert "cut.ckpt: is not a whole file" in capsys.readouterr().err
+
+
+def test_commands_and_seeds_can_be_copied(capsys):
+    assert main(["sim"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    made = read_packed(model_path("sim")).made
+    short = [command for command in made["commands"] if len(command) < 150]
+    assert short
+    assert set(short) <= set(lines)
+    assert any("rendering 1 to 5, 11 to 13, 21 to 22" in line for line in lines)
+    assert not any("1,000" in line for line in lines if "seed" in line)

@@ -19,8 +19,8 @@ SIZES = [(48, 64), (24, 24)]
 
 
 def pool_of(*datasets):
-    sides = [(data, [frame.stem for frame in data.frames]) for data in datasets]
-    return FramePool(sides, SIZES, device=torch.device("cpu"))
+    sets = [(data, [frame.stem for frame in data.frames]) for data in datasets]
+    return FramePool(dict.fromkeys(SIZES, sets), device=torch.device("cpu"))
 
 
 def test_frames_of_all_data_sets_are_kept_at_every_size_as_the_network_sees_them(tmp_path):
@@ -40,18 +40,25 @@ def test_frames_of_all_data_sets_are_kept_at_every_size_as_the_network_sees_them
             assert np.array_equal(masks[number].numpy(), contract.resize_mask(data.mask(frame)))
 
 
-def test_a_size_has_only_the_frames_that_are_as_large(tmp_path):
-    small, large = (
-        load_labels(DatasetPaths(make_coco_dataset(tmp_path / name, frames=2, size_hw=size_hw)))
-        for name, size_hw in (("small", (32, 64)), ("large", (48, 96)))
+def test_a_size_has_the_frames_that_are_wanted_at_it_alone(tmp_path):
+    first, second = (
+        load_labels(DatasetPaths(make_coco_dataset(tmp_path / name, frames=3, seed=seed)))
+        for seed, name in enumerate(("first", "second"))
     )
-    sides = [(data, [frame.stem for frame in data.frames]) for data in (small, large)]
-    pool = FramePool(sides, [(48, 64), (24, 24)], device=torch.device("cpu"))
-    assert [pool.count(size) for size in [(48, 64), (24, 24)]] == [2, 4]
-    images, _ = pool.batch((48, 64), np.array([0, 1]))
-    for image, frame in zip(images, large.frames, strict=True):
-        expected = PreprocessContract((48, 64)).resize_frame(large.image(frame))
-        assert np.array_equal(image.numpy(), expected)
+    large, small = SIZES
+    stems = [frame.stem for frame in first.frames]
+    wanted = {large: [(second, stems[:2])], small: [(first, stems[1:]), (second, stems[:1])]}
+    pool = FramePool(wanted, device=torch.device("cpu"))
+    assert [pool.count(size) for size in SIZES] == [2, 3]
+    for size, position, data, frame in [
+        (large, 1, second, second.frames[1]),
+        (small, 1, first, first.frames[2]),
+        (small, 2, second, second.frames[0]),
+    ]:
+        images, masks = pool.batch(size, np.array([position]))
+        contract = PreprocessContract(size)
+        assert np.array_equal(images[0].numpy(), contract.resize_frame(data.image(frame)))
+        assert np.array_equal(masks[0].numpy(), contract.resize_mask(data.mask(frame)))
 
 
 def test_a_damaged_image_is_named(tmp_path):

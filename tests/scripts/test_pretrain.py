@@ -27,8 +27,13 @@ SCALES = ("--scales", "48x48:2", "48x64:2")
 
 @pytest.fixture
 def rendered(tmp_path):
+    return make_rendered(tmp_path / "rendered")
+
+
+def make_rendered(folder, *, seed=3, size_hw=(48, 64)):
     """A data set with exact masks, as ``wristseg render --exact-masks`` leaves it."""
-    folder = make_coco_dataset(tmp_path / "rendered", frames=12)
+    make_coco_dataset(folder, frames=12, size_hw=size_hw)
+    (folder / "origin.json").write_text(json.dumps({"options": {"seed": seed}}))
     dataset = load_labels(DatasetPaths(folder))
     (folder / "exact_masks").mkdir()
     for frame in dataset.frames:
@@ -68,6 +73,21 @@ def test_a_second_stage_goes_on_from_the_first(rendered, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_size_is_trained_and_measured_on_the_frames_that_reach_it(rendered, tmp_path):
+    larger = make_rendered(tmp_path / "larger", seed=7, size_hw=(72, 96))
+    command = [rendered, larger, "--output", tmp_path / "out", "--steps", "2", "--val-share", "0.5"]
+    options = ["--scales", "48x48:2", "72x96:3", "--precision", "bfloat16"]
+    assert main([str(part) for part in (*command, *options)]) == 0
+    made = json.loads((tmp_path / "out/made.json").read_text())
+    assert [size["frames"] for size in made["figures"].values()] == [12, 6]
+    assert made["train_frames"] == 12
+    assert made["seeds"]["rendering"] == [3, 7]
+    command = [rendered, larger, "--output", tmp_path / "two", "--steps", "0", "--val-share", "0.5"]
+    assert main([str(part) for part in (*command, "--scales", "72x96:3")]) == 0
+    assert json.loads((tmp_path / "two/made.json").read_text())["train_frames"] == 6
+
+
+@pytest.mark.slow
 def test_training_goes_on_from_weights_that_ship(rendered, tmp_path):
     more = tmp_path / "more"
     pretrain(rendered, "--weights", "sim-84", "--output", more, "--steps", "0")
@@ -77,6 +97,8 @@ def test_training_goes_on_from_weights_that_ship(rendered, tmp_path):
     commands = json.loads((more / "made.json").read_text())["commands"]
     assert commands[:-1] == read_packed(shipped).made["commands"]
     assert "--weights sim-84" in commands[-1]
+    seeds = json.loads((more / "made.json").read_text())["seeds"]["rendering"]
+    assert set(seeds) == {3, *read_packed(shipped).made["seeds"]["rendering"]}
 
 
 @pytest.mark.slow

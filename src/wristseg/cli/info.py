@@ -119,10 +119,38 @@ def _text(name: str, value: Any) -> str:
         return ", ".join(f"{i} {class_name}" for i, class_name in enumerate(value))
     if name == "split":
         return ", ".join(f"{len(frames)} {side}" for side, frames in value.items())
+    if name == "seed":
+        return str(value)
     if isinstance(value, Mapping):
         # One line per entry; options that were not given say nothing.
-        return "\n".join(f"{key}: {_entry(x)}" for key, x in value.items() if x is not None)
+        return "\n".join(f"{key}: {_named(key, x)}" for key, x in value.items() if x is not None)
     return _entry(value)
+
+
+def _named(name: str, value: Any) -> str:
+    """Return what can be copied as it is: commands by themselves, seeds without separators."""
+    if name == "commands" and isinstance(value, list):
+        return "\n" + "\n".join(map(str, value))
+    if name == "seed":
+        return str(value)
+    if name == "seeds" and isinstance(value, Mapping):
+        return ", ".join(f"{use} {_spans(seeds)}" for use, seeds in value.items())
+    return _entry(value)
+
+
+def _spans(seeds: Any) -> str:
+    """Return seeds with those in a row as one span."""
+    if not isinstance(seeds, list):
+        return str(seeds)
+    if not all(isinstance(seed, int) for seed in seeds):
+        return ", ".join(map(str, seeds))
+    spans: list[list[int]] = []
+    for seed in seeds:
+        if spans and seed == spans[-1][-1] + 1:
+            spans[-1].append(seed)
+        else:
+            spans.append([seed])
+    return ", ".join(f"{s[0]} to {s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
 
 
 def _entry(value: Any) -> str:

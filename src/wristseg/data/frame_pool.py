@@ -1,32 +1,35 @@
 """Frames with exact masks in a device's memory, at every size that is trained.
 
-Decoded once, by threads; 10,000 frames of 640x480 take 12 GB. In: data sets and the stems of one
-side. Out: batches of bytes by position. A size gets the frames that are at least as large: enlarged
-ones show edges that no camera does. Called by ``scripts/pretrain.py``.
+Decoded once, by threads; 10,000 frames of 640x480 take 12 GB at that size. In: for each size, data
+sets and the stems of one side. Out: batches of bytes by position. Called by
+``scripts/pretrain.py`` and, to measure, by ``train.settle``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wristseg.data.labelled import LabelledDataset, LabelledFrame
+from wristseg.data.labelled import LabelledDataset
 from wristseg.data.progress import for_each
 from wristseg.preprocess import PreprocessContract
 
-__all__ = ["FramePool", "endless_batches", "is_as_large", "to_device"]
+__all__ = ["FramePool", "endless_batches", "to_device"]
+
+#: A data set, by identity, and the stem of one of its frames.
+_Key = tuple[int, str]
 
 
 class FramePool:
     """Frames and masks of several data sets, under one count for each size.
 
     Args:
-        sides: Data sets, each with the stems of its frames.
-        sizes_hw: Heights and widths at which frames are kept.
+        wanted: Height and width to the data sets kept at that size, each with the stems of its
+            frames.
         device: Where they are kept.
 
     Raises:
@@ -35,26 +38,26 @@ class FramePool:
 
     def __init__(
         self,
-        sides: Sequence[tuple[LabelledDataset, Sequence[str]]],
-        sizes_hw: Sequence[tuple[int, int]],
+        wanted: Mapping[tuple[int, int], Sequence[tuple[LabelledDataset, Sequence[str]]]],
         *,
         device: torch.device,
     ) -> None:
-        found = [
-            (dataset, frames[stem])
-            for dataset, stems in sides
-            for frames in [{frame.stem: frame for frame in dataset.frames}]
-            for stem in stems
-        ]
-        self._kept = {size: _Kept(size, [frame for _, frame in found]) for size in sizes_hw}
+        self._kept = {size: _Kept(size, sets) for size, sets in wanted.items()}
+        datasets = {id(dataset): dataset for sets in wanted.values() for dataset, _ in sets}
+        frames = {
+            (number, frame.stem): frame
+            for number, dataset in datasets.items()
+            for frame in dataset.frames
+        }
+        found = sorted({key for kept in self._kept.values() for key in kept.places})
 
-        def take(position: int) -> None:
-            dataset, frame = found[position]
+        def take(key: _Key) -> None:
+            dataset, frame = datasets[key[0]], frames[key]
             image, mask = dataset.image(frame), dataset.mask(frame)
             for kept in self._kept.values():
-                kept.put(position, image, mask)
+                kept.put(key, image, mask)
 
-        for_each(take, range(len(found)), doing="reading frames")
+        for_each(take, found, doing="reading frames")
         for kept in self._kept.values():
             kept.move(device)
 
@@ -81,19 +84,21 @@ class _Kept:
 
     Args:
         size_hw: The size.
-        frames: All frames, of which the smaller ones are left out.
+        sets: Data sets, each with the stems of its frames.
     """
 
-    def __init__(self, size_hw: tuple[int, int], frames: Sequence[LabelledFrame]) -> None:
-        large = [i for i, frame in enumerate(frames) if is_as_large(frame, size_hw)]
-        self.places = {position: place for place, position in enumerate(large)}
-        self.images = torch.empty((len(large), *size_hw, 3), dtype=torch.uint8)
-        self.masks = torch.empty((len(large), *size_hw), dtype=torch.uint8)
+    def __init__(
+        self, size_hw: tuple[int, int], sets: Sequence[tuple[LabelledDataset, Sequence[str]]]
+    ) -> None:
+        keys = [(id(dataset), stem) for dataset, stems in sets for stem in stems]
+        self.places = {key: place for place, key in enumerate(keys)}
+        self.images = torch.empty((len(keys), *size_hw, 3), dtype=torch.uint8)
+        self.masks = torch.empty((len(keys), *size_hw), dtype=torch.uint8)
         self._contract = PreprocessContract(size_hw)
 
-    def put(self, position: int, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-        """Keep a frame, which is counted over all frames, if it is large enough."""
-        place = self.places.get(position)
+    def put(self, key: _Key, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+        """Keep a frame, if it is one of these."""
+        place = self.places.get(key)
         if place is not None:
             self.images[place] = torch.from_numpy(np.array(self._contract.resize_frame(image)))
             self.masks[place] = torch.from_numpy(np.array(self._contract.resize_mask(mask)))
@@ -101,11 +106,6 @@ class _Kept:
     def move(self, device: torch.device) -> None:
         """Move all that is kept to a device."""
         self.images, self.masks = self.images.to(device), self.masks.to(device)
-
-
-def is_as_large(frame: LabelledFrame, size_hw: tuple[int, int]) -> bool:
-    """Return whether a frame reaches a size without being enlarged."""
-    return frame.size_hw[0] >= size_hw[0] and frame.size_hw[1] >= size_hw[1]
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
