@@ -41,6 +41,9 @@ def main(
     segmenter = Segmenter.load(checkpoint)
     labels = load_labels(DatasetPaths(dataset_path), masks_dir=masks_dir)
     frames = {frame.stem: frame for frame in labels.frames}
+    if unknown := set(stems) - set(frames):
+        print(f"{dataset_path}: no frame {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
     rows = []
     for stem in stems:
         frame_rgb, label, prediction = segment_labelled(segmenter, labels, frames[stem])

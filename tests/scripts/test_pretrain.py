@@ -14,10 +14,8 @@ import torch
 
 from scripts.pretrain import main
 from tests.datasets import make_coco_dataset
+from tests.rendered import make_rendered
 from wristseg.classes import DEFAULT_CLASSES
-from wristseg.data.labels import load_labels
-from wristseg.dataset_paths import DatasetPaths
-from wristseg.images import write_mask
 from wristseg.modeling.checkpoint import load_network
 from wristseg.packed_file import model_path, read_packed
 
@@ -27,19 +25,7 @@ SCALES = ("--scales", "48x48:2", "48x64:2")
 
 @pytest.fixture
 def rendered(tmp_path):
-    return make_rendered(tmp_path / "rendered")
-
-
-def make_rendered(folder, *, seed=3, size_hw=(48, 64)):
-    """A data set with exact masks, as ``wristseg render --exact-masks`` leaves it."""
-    make_coco_dataset(folder, frames=12, size_hw=size_hw)
-    (folder / "origin.json").write_text(json.dumps({"options": {"seed": seed}}))
-    dataset = load_labels(DatasetPaths(folder))
-    (folder / "exact_masks").mkdir()
-    for frame in dataset.frames:
-        target = folder / "exact_masks" / f"{frame.stem}.png"
-        write_mask(target, dataset.mask(frame), dataset.classes)
-    return folder
+    return make_rendered(tmp_path / "rendered", seed=3)
 
 
 def pretrain(*arguments):

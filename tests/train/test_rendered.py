@@ -7,22 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.datasets import make_coco_dataset
-from wristseg.data.labels import load_labels
-from wristseg.dataset_paths import DatasetPaths
-from wristseg.images import write_mask
+from tests.rendered import make_rendered
 from wristseg.train.rendered import reaching, read_rendered
 
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = make_coco_dataset(tmp_path / "rendered", frames=12)
-    dataset = load_labels(DatasetPaths(folder))
-    (folder / "exact_masks").mkdir()
-    for frame in dataset.frames:
-        target = folder / "exact_masks" / f"{frame.stem}.png"
-        write_mask(target, dataset.mask(frame), dataset.classes)
-    return folder
+    return make_rendered(tmp_path / "rendered")
 
 
 def test_the_last_whole_bursts_validate(folder):
