@@ -11,7 +11,7 @@ from wristseg.synth.look import SurfaceLook
 from wristseg.synth.textures import PATTERNS, paint
 
 #: A line or another cell may begin where these tiles end.
-_JUMPS = {"printed", "planks", "grid", "stripes", "checker", "tiles", "basket", "tartan"}
+_JUMPS = {"printed", "planks", "grid", "stripes", "checker", "tiles", "basket", "tartan", "bricks"}
 _SEAMLESS = sorted(set(PATTERNS) - _JUMPS)
 
 

@@ -16,7 +16,7 @@ from wristseg.synth.poses import Pose, set_joints
 from wristseg.synth.scene import CLUTTER_SLOTS, Scene
 from wristseg.synth.variety import Variety
 
-__all__ = ["draw_clutter", "lay_cable"]
+__all__ = ["draw_clutter", "lay_cable", "tip_xy"]
 
 #: Clearances in metres: of low things around fingertips and object, of tall ones around the arm.
 _LOW_CLEARANCE, _TALL_CLEARANCE, _LOW_HEIGHT = 0.055, 0.10, 0.02
@@ -43,7 +43,7 @@ def draw_clutter(
     scene: Scene, poses: Sequence[Pose], variety: Variety, rng: np.random.Generator
 ) -> tuple[ClutterLook, ...]:
     """Draw things around the places that the poses look at, clear of all of them."""
-    tips = np.array([_tip_xy(scene, pose) for pose in poses])
+    tips = np.array([tip_xy(scene, pose) for pose in poses])
     objects = [pose.object_pos[:2] for pose in poses if pose.object_pos is not None]
     busy = np.concatenate([tips, np.array(objects).reshape(-1, 2)])
     things: list[ClutterLook] = []
@@ -56,7 +56,8 @@ def draw_clutter(
     return tuple(things[:CLUTTER_SLOTS])
 
 
-def _tip_xy(scene: Scene, pose: Pose) -> NDArray[np.float64]:
+def tip_xy(scene: Scene, pose: Pose) -> NDArray[np.float64]:
+    """Return where between the fingertips a pose is, (2,) metres; moves the arm."""
     set_joints(scene, pose.joints)
     return np.array(scene.data.site("gripperframe").xpos[:2])
 

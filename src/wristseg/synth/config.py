@@ -12,7 +12,7 @@ from wristseg.errors import UsageError
 
 __all__ = ["ClipName", "PresetName", "RenderConfig"]
 
-PresetName = Literal["dataset-v0", "randomised", "lifelike", "holdout"]
+PresetName = Literal["dataset-v0", "randomised", "lifelike", "wild", "holdout"]
 ClipName = Literal["grasp", "shadow"]
 
 
@@ -24,14 +24,14 @@ class RenderConfig:
     """Folder to write; it must not exist, be empty, or be given up with --overwrite."""
     preset: PresetName = "dataset-v0"
     """dataset-v0: five recordings of one arm, one cube. randomised: every burst looks different.
-    lifelike: the same, nearer to what photographs show.
+    lifelike: the same, nearer to what photographs show. wild: far beyond photographs.
     holdout: looks that none of them has, to measure a model on, never to train it."""
     frames: int | None = None
     """Frames to render; per clip, with --clips (default: 170 for dataset-v0, 200 for the
     others, 120 for a clip). Fewer than 170 of dataset-v0 are picked evenly."""
     frames_per_look: int | None = None
     """Frames that share arm, table, object and light, of every preset but dataset-v0 (default: 3;
-    5 for holdout). With 1 a model sees the most looks in the time of rendering."""
+    5 for holdout, 1 for wild). With 1 a model sees the most looks in the time of rendering."""
     seed: int = 0
     """Everything follows from it, whatever the number of workers."""
     workers: int | None = None

@@ -23,7 +23,6 @@ _GEOM_TYPES: dict[Shape, mujoco.mjtGeom] = {
     "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
     "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
 }
-_FLOOR_Z = -0.75
 
 
 def apply_look(scene: Scene, look: Look) -> None:
@@ -42,7 +41,6 @@ def apply_look(scene: Scene, look: Look) -> None:
 def upload_surfaces(renderer: FrameRenderer, look: Look) -> None:
     """Paint the look's textures and hand them to the renderer."""
     jaw = SurfaceLook("layers", (1, 1, 1), (0.8, 0.8, 0.8), 0.5)
-    clutter = SurfaceLook("plain", (1, 1, 1), (0.6, 0.6, 0.6), 0.6)
     surfaces = {
         "table": look.table.surface,
         "floor": look.floor,
@@ -50,7 +48,7 @@ def upload_surfaces(renderer: FrameRenderer, look: Look) -> None:
         "arm": look.arm,
         "jaw": jaw,
         "object": look.obj.surface,
-        "clutter": clutter,
+        "clutter": look.clutter_surface,
     }
     for name, surface in surfaces.items():
         renderer.upload_texture(name, paint(surface, renderer.texture_sizes[name]))
@@ -77,12 +75,18 @@ def _set_table_and_room(scene: Scene, look: Look) -> None:
     )
     model.body_quat[scene.body("table")] = (np.cos(table.yaw / 2), 0, 0, np.sin(table.yaw / 2))
     model.geom_group[scene.geom("table")] = Group.SURROUNDINGS if table.present else Group.HIDDEN
-    _place(scene, "floor", (0, 0, _FLOOR_Z), (4, 4, 0.01))
+    _place(scene, "floor", (0, 0, look.floor_z), (4, 4, 0.01))
     far = look.wall_distance
     for i, (x, y) in enumerate(((far, 0), (-far, 0), (0, far), (0, -far))):
         half = (0.01 if x else far, 0.01 if y else far, 2.0)
-        _place(scene, f"wall_{i}", (x, y, _FLOOR_Z + 2.0), half)
-    for name, surface in (("table", table.surface), ("floor", look.floor), ("wall", look.wall)):
+        _place(scene, f"wall_{i}", (x, y, look.floor_z + 2.0), half)
+    surfaces = {
+        "table": table.surface,
+        "floor": look.floor,
+        "wall": look.wall,
+        "clutter": look.clutter_surface,
+    }
+    for name, surface in surfaces.items():
         material = model.material(name).id
         model.mat_texrepeat[material] = 1.0 / surface.tile_m
         model.mat_specular[material] = surface.specular

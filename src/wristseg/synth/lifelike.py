@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from wristseg.synth.look import RGB
-from wristseg.synth.plan import FramePlan, each_burst
-from wristseg.synth.randomised import plan_burst
+from wristseg.synth.plan import FramePlan
+from wristseg.synth.randomised import plan_recordings
 from wristseg.synth.scene import Scene
 from wristseg.synth.variety import (
     Choice,
@@ -92,15 +92,13 @@ LIFELIKE_VARIETY = Variety(
 def plan_lifelike(
     scene: Scene, *, frames: int, seed: int, burst: int | None = None
 ) -> list[FramePlan]:
-    """Plan frames; each burst (by default the variety's) is a recording of its own.
-
-    The first N of a longer plan with the same seed and burst are the same frames.
-    """
-    plans: list[FramePlan] = []
-    burst = burst or LIFELIKE_VARIETY.burst
-    for number in each_burst(frames, burst):
-        stems = [f"lifelike{number:05d}_frame_{i:04d}" for i in range(burst)]
-        # Counted from 1: a path that ends with 0 is the same as the shorter one.
-        path = (seed, _SEED_SPACE, number + 1)
-        plans += plan_burst(scene, LIFELIKE_VARIETY, stems=stems, seed_path=path)
-    return plans[:frames]
+    """Plan frames, as ``plan_recordings`` says."""
+    return plan_recordings(
+        scene,
+        LIFELIKE_VARIETY,
+        name="lifelike",
+        seed_space=_SEED_SPACE,
+        frames=frames,
+        seed=seed,
+        burst=burst,
+    )

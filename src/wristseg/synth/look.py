@@ -30,6 +30,7 @@ Shape = Literal["box", "cylinder", "ellipsoid", "capsule"]
 TextureKind = Literal[
     "plain", "wood", "planks", "cloth", "speckle", "marble", "grid", "printed", "stripes", "layers",
     "checker", "tiles", "dots", "basket", "tartan", "terrazzo",
+    "mosaic", "clouds", "bricks", "scribble", "waves", "collage",
 ]  # fmt: skip
 
 
@@ -195,3 +196,7 @@ class Look:
     headlight: float
     mount: MountLook
     sensor: SensorLook
+    clutter_surface: SurfaceLook = SurfaceLook(
+        "plain", (1.0, 1.0, 1.0), (0.6, 0.6, 0.6), 0.6, tile_m=1.0, specular=0.5
+    )
+    floor_z: float = -0.75

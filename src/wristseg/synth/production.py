@@ -26,6 +26,7 @@ from wristseg.synth.lifelike import plan_lifelike
 from wristseg.synth.plan import FramePlan
 from wristseg.synth.randomised import plan_randomised
 from wristseg.synth.scene import Scene
+from wristseg.synth.wild import plan_wild
 from wristseg.synth.worker import draw_batch, draw_pictures
 from wristseg.worker_process import prepare_worker
 
@@ -40,6 +41,7 @@ _DEFAULT_DRAWN = 200
 _DRAWN: dict[str, Callable[..., list[FramePlan]]] = {
     "randomised": plan_randomised,
     "lifelike": plan_lifelike,
+    "wild": plan_wild,
     "holdout": plan_holdout,
 }
 _DEFAULT_CLIP = 120

@@ -2,7 +2,7 @@
 
 Comes in: a seed and ``variety.Variety``. Goes out: ``FramePlan`` lists for ``production``. Frames
 of a burst share the look, so that textures are painted once; each has a pose of its own.
-``lifelike`` and ``holdout`` plan their bursts here too.
+``lifelike``, ``wild`` and ``holdout`` plan their bursts here too.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from wristseg.synth.look import (
 from wristseg.synth.objects import draw_object, jitter
 from wristseg.synth.plan import FramePlan, child_rng, child_seed, each_burst
 from wristseg.synth.poses import Pose, Reach, reach, share_in_view
+from wristseg.synth.room import furnish
 from wristseg.synth.scene import LIGHT_SLOTS, Scene
 from wristseg.synth.trajectory import Roaming
 from wristseg.synth.variety import (
@@ -38,7 +39,7 @@ from wristseg.synth.variety import (
     Variety,
 )
 
-__all__ = ["plan_burst", "plan_randomised"]
+__all__ = ["plan_burst", "plan_randomised", "plan_recordings"]
 
 _TRIES = 300
 #: Fingertips go anywhere in front of the arm, from touching the table to looking over its edge.
@@ -72,6 +73,39 @@ def plan_randomised(
     return plans[:frames]
 
 
+def plan_recordings(
+    scene: Scene,
+    variety: Variety,
+    *,
+    name: str,
+    seed_space: int,
+    frames: int,
+    seed: int,
+    burst: int | None = None,
+) -> list[FramePlan]:
+    """Plan bursts that are recordings of their own by their names.
+
+    The first N of a longer plan with the same seed and burst are the same frames.
+
+    Args:
+        scene: The scene; its arm is moved.
+        variety: What to draw from.
+        name: Begins the frames' names.
+        seed_space: Part of every seed, so that two presets share no random numbers.
+        frames: How many.
+        seed: Everything follows from it.
+        burst: Frames of a recording (default: the variety's).
+    """
+    plans: list[FramePlan] = []
+    burst = burst or variety.burst
+    for number in each_burst(frames, burst):
+        stems = [f"{name}{number:05d}_frame_{i:04d}" for i in range(burst)]
+        # Counted from 1: a path that ends with 0 is the same as the shorter one.
+        path = (seed, seed_space, number + 1)
+        plans += plan_burst(scene, variety, stems=stems, seed_path=path)
+    return plans[:frames]
+
+
 def plan_burst(
     scene: Scene, variety: Variety, *, stems: Sequence[str], seed_path: tuple[int, ...]
 ) -> list[FramePlan]:
@@ -87,6 +121,8 @@ def plan_burst(
     look = _draw_look(scene, variety, rng)  # fits the fingers that the poses then use
     poses = [_draw_pose(scene, look, variety, rng) for _ in stems]
     look = replace(look, clutter=draw_clutter(scene, poses, variety, rng))
+    if variety.room is not None:
+        look = furnish(look, variety.room, scene, poses, rng)
     return [
         FramePlan(
             stem=stem,

@@ -6,6 +6,7 @@ Comes in: a ``SurfaceLook``. Goes out: an RGB picture for a texture slot of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -31,6 +32,8 @@ def paint(surface: SurfaceLook, size: int) -> NDArray[np.uint8]:
     picture = (1.0 - share) * np.asarray(surface.base_rgb) + share * np.asarray(surface.other_rgb)
     if surface.kind == "printed":
         picture = _print_shapes(picture, surface.contrast, rng)
+    elif surface.kind == "collage":
+        picture = _paste_shapes(picture, surface.contrast, rng)
     # Uneven wear and dust, so that no surface is a perfect colour.
     wear = 1.0 + 0.06 * (_noise(size, rng, cells=(3, 3)) - 0.5)
     return np.asarray(np.clip(picture * wear[..., None], 0.0, 1.0) * 255, np.uint8)
@@ -183,6 +186,67 @@ def _terrazzo(size: int, rng: np.random.Generator) -> _Field:
     return field
 
 
+def _mosaic(size: int, rng: np.random.Generator) -> _Field:
+    """Cells around random points, each of its own shade."""
+    points, wide = rng.integers(0, size, (int(rng.integers(20, 220)), 2)), 2 * size
+    seeds = np.full((wide, wide), 255, np.uint8)
+    for shift in np.ndindex(2, 2):  # half a tile on every side, so that cells meet at its edges
+        y, x = ((points + size * np.array(shift) + size // 2) % wide).T
+        seeds[y, x] = 0
+    _, labels = cv2.distanceTransformWithLabels(
+        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    inner = slice(size // 2, size // 2 + size)
+    shades = np.full(labels.max() + 1, 0.0, np.float32)
+    drawn = rng.random(len(points)).astype(np.float32)
+    for shift in np.ndindex(2, 2):
+        y, x = ((points + size * np.array(shift) + size // 2) % wide).T
+        shades[labels[y, x]] = drawn
+    return np.asarray(shades[labels[inner, inner]], np.float32)
+
+
+def _clouds(size: int, rng: np.random.Generator) -> _Field:
+    """Soft stains of all sizes."""
+    cells = int(rng.integers(1, 7))
+    return _noise(size, rng, cells=(cells, cells), octaves=6)
+
+
+def _bricks(size: int, rng: np.random.Generator) -> _Field:
+    """Rows of bricks, every other one moved by half of one."""
+    rows, columns = 2 * int(rng.integers(2, 9)), int(rng.integers(2, 9))
+    y, x = np.mgrid[:size, :size].astype(np.float32) / size
+    row = (y * rows).astype(int)
+    along = x * columns + 0.5 * (row % 2)
+    shades = rng.random((rows, columns)).astype(np.float32)
+    joint = (y * rows % 1.0 < 0.08) | (along % 1.0 < 0.08 * columns / rows)
+    field = 0.5 * shades[row, along.astype(int) % columns]
+    field = field + 0.2 * _noise(size, rng, cells=(32, 32), octaves=2)
+    return np.where(joint, np.float32(1.0), field).astype(np.float32)
+
+
+def _scribble(size: int, rng: np.random.Generator) -> _Field:
+    """Lines that wander about, thin and thick."""
+    field = np.zeros((size, size), np.float32)
+    for _ in range(int(rng.integers(4, 24))):
+        steps = rng.normal(0.0, 0.06 * size, (int(rng.integers(3, 14)), 2))
+        line = rng.uniform(0, size, 2) + np.cumsum(np.cumsum(steps, axis=0) * 0.5, axis=0)
+        thick = max(1, int(size * math.exp(rng.uniform(math.log(0.002), math.log(0.04)))))
+        shade = float(rng.uniform(0.4, 1.0))
+        for shift in np.ndindex(3, 3):
+            points = np.round(line + size * (np.array(shift) - 1)).astype(np.int32)
+            cv2.polylines(field, [points], False, shade, thick, cv2.LINE_AA)
+    return field
+
+
+def _waves(size: int, rng: np.random.Generator) -> _Field:
+    """Bands that bend, as on a zebra or agate."""
+    bands = int(rng.integers(2, 14))
+    bend = _noise(size, rng, cells=(2, 2), octaves=int(rng.integers(1, 4)))
+    phase = np.arange(size, dtype=np.float32)[:, None] / size * bands
+    wave = np.sin(2 * np.pi * (phase + rng.uniform(0.5, 4.0) * bend))
+    return np.asarray(np.clip(0.5 + rng.uniform(0.5, 3.0) * wave, 0.0, 1.0), np.float32)
+
+
 def _layers(size: int, rng: np.random.Generator) -> _Field:
     """Lines of a 3D print."""
     wave = np.sin(2 * np.pi * 24 * np.arange(size, dtype=np.float32) / size)
@@ -214,6 +278,26 @@ def _print_shapes(
     return np.asarray(picture * (1 - contrast) + printed / 255.0 * contrast)
 
 
+def _paste_shapes(
+    picture: NDArray[np.float64], contrast: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Cover a surface with coloured polygons, large ones first."""
+    size, pasted = len(picture), (np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
+    palette = rng.integers(0, 256, (int(rng.integers(2, 9)), 3))
+    reaches = np.sort(
+        np.exp(rng.uniform(math.log(0.02), math.log(0.35), int(rng.integers(20, 120))))
+    )[::-1]
+    for reach in reaches * size:
+        angles = np.sort(rng.uniform(0.0, 2 * np.pi, int(rng.integers(3, 8))))
+        shape = reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        at = shape * rng.uniform(0.3, 1.0, 2) + rng.uniform(0, size, 2)
+        color = [int(v) for v in palette[rng.integers(len(palette))]]
+        for shift in np.ndindex(3, 3):
+            points = np.round(at + size * (np.array(shift) - 1)).astype(np.int32)
+            cv2.fillPoly(pasted, [points], color, cv2.LINE_AA)
+    return np.asarray(picture * (1 - contrast) + pasted / 255.0 * contrast)
+
+
 PATTERNS: dict[TextureKind, _Pattern] = {
     "plain": _plain,
     "wood": _wood,
@@ -231,4 +315,10 @@ PATTERNS: dict[TextureKind, _Pattern] = {
     "basket": _basket,
     "tartan": _tartan,
     "terrazzo": _terrazzo,
+    "mosaic": _mosaic,
+    "clouds": _clouds,
+    "bricks": _bricks,
+    "scribble": _scribble,
+    "waves": _waves,
+    "collage": _plain,
 }

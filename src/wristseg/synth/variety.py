@@ -1,7 +1,7 @@
 """How much the preset ``randomised`` varies: ranges, choices and weights, as data.
 
-``randomised`` draws from these, ``lifelike`` and ``holdout`` from others of the same kind. Angles
-are radians, lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs of wrist
+``randomised`` draws from these, ``lifelike``, ``wild`` and ``holdout`` from others of the same
+kind. Angles are radians, lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs of wrist
 cameras from eight laboratories were studied; the wide ends go beyond them.
 """
 
@@ -21,6 +21,8 @@ __all__ = [
     "MountVariety",
     "ObjectVariety",
     "Range",
+    "Ranges",
+    "RoomVariety",
     "SensorVariety",
     "Variety",
 ]
@@ -53,6 +55,17 @@ class Choice(Generic[ValueT]):
 
 
 @dataclass(frozen=True)
+class Ranges:
+    """Intervals to draw from, each as often as the others."""
+
+    ranges: tuple[Range, ...]
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw a value."""
+        return self.ranges[int(rng.integers(len(self.ranges)))].draw(rng)
+
+
+@dataclass(frozen=True)
 class MountVariety:
     """Where cameras are mounted (see ``look.MountLook``)."""
 
@@ -61,7 +74,7 @@ class MountVariety:
     side_jitter: Range = Range(-0.25, 0.25)
     image_roll: Choice[float] = Choice(((0.0, 6), (np.pi, 1.5), (np.pi / 2, 1), (-np.pi / 2, 1)))
     image_roll_jitter: Range = Range(-0.12, 0.12)
-    distance: Range = Range(0.05, 0.085)
+    distance: Range | Ranges = Range(0.05, 0.085)
     lateral: Range = Range(-0.012, 0.016)
     height: Range = Range(-0.045, 0.015)
     tilt: Range = Range(0.15, 0.65)
@@ -196,6 +209,27 @@ _TABLE_COLORS: Choice[RGB] = Choice(
 
 
 @dataclass(frozen=True)
+class RoomVariety:
+    """What stands and hangs around the table, and how the table lies in the room.
+
+    Attributes:
+        floor_z: Height of the floor; the table's top is at 0.
+        far_x: Far edge of the table, from the arm's base.
+        yaw: Turn of the table.
+        furniture: Most large things on the floor.
+        hanging: Most things above the table, out of sight, that throw shadows.
+        clutter_kind: Pattern of all of these and of what lies about.
+    """
+
+    floor_z: Range
+    far_x: Range
+    yaw: Range
+    furniture: int
+    hanging: int
+    clutter_kind: Choice[TextureKind]
+
+
+@dataclass(frozen=True)
 class Variety:
     """Everything the preset draws.
 
@@ -220,6 +254,7 @@ class Variety:
         light: Lamps.
         mount: Camera mounts.
         sensor: Cameras.
+        room: The room, or None for a bare one.
     """
 
     burst: int = 3
@@ -241,6 +276,7 @@ class Variety:
     light: LightVariety = LightVariety()
     mount: MountVariety = MountVariety()
     sensor: SensorVariety = SensorVariety()
+    room: RoomVariety | None = None
 
 
 DEFAULT_VARIETY = Variety()
