@@ -74,6 +74,7 @@ def test_image_and_mask_move_together_and_what_lies_outside_is_not_labelled(batc
     images, masks = augmented((drawn, batch[1]), crop=1.0, turn=1.0, mirror=0.5)
     expected = levels[masks.long()]
     agree = (bytes_of(images)[..., 0].int() - expected.int()).abs() < 60
+    agree |= masks == IGNORE_INDEX
     assert agree.float().mean() > 0.97  # all but the edges, which are blended
     assert (masks == IGNORE_INDEX).any()
     assert set(masks.unique().tolist()) == {TABLE, CUBE, FINGER, IGNORE_INDEX}

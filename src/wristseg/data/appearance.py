@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "GREY",
     "JPEG_FROM_HEIGHT",
     "LIGHT",
     "MIDDLE",
@@ -30,7 +31,7 @@ REFERENCE_HEIGHT = 480
 JPEG_FROM_HEIGHT = 224
 
 #: Weights of red, green and blue in grey (ITU-R BT.601).
-_GREY = np.array([0.299, 0.587, 0.114])
+GREY = np.array([0.299, 0.587, 0.114])
 #: Level that contrast leaves as it is, of 0 to 1.
 MIDDLE = 0.45
 
@@ -134,7 +135,7 @@ def colour_matrix(
     cos, sin = np.cos(hue), np.sin(hue) / math.sqrt(3)
     cross = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     turn = cos * np.eye(3) + (1 - cos) / 3 + sin * cross
-    mixed: NDArray[np.float64] = turn @ (saturation * np.eye(3) + (1 - saturation) * _GREY)
+    mixed: NDArray[np.float64] = turn @ (saturation * np.eye(3) + (1 - saturation) * GREY)
     return mixed
 
 

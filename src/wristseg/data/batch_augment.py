@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from wristseg.classes import IGNORE_INDEX, ClassTable
 from wristseg.data.appearance import (
+    GREY,
     JPEG_FROM_HEIGHT,
     MIDDLE,
     REFERENCE_HEIGHT,
@@ -29,24 +30,33 @@ from wristseg.data.appearance import (
     colour_matrix,
 )
 from wristseg.data.batch_camera import blur, compress, grain, smear
-from wristseg.data.frame_pool import to_device
+from wristseg.data.batch_patterns import PatternMaker
+from wristseg.data.frame_pool import moved
+from wristseg.data.lamps import draw_lamp
 from wristseg.data.shadows import DARKNESS, TINT, Shadows, draw_shade
 
 __all__ = ["BatchAugmentation", "Chances"]
 
-#: Drawn once: shadows that batches choose from, (H, W).
-_SHADES, _SHADE_HW = 1024, (120, 160)
+#: Drawn once: shadows and lamps that batches choose from, each (H, W).
+_DRAWN, _DRAWN_HW = 1024, (120, 160)
 
 #: Natural logarithms of the gains of the three channels of a recoloured class, at most.
 _GAIN = 0.5
-#: Natural logarithms of the cells of a pattern along the frame's shorter side, from coarse to fine.
-_LOG_CELLS = (math.log(1.5), math.log(24.0))
-#: Most cells of a pattern along either side, of which a part is seen.
-_CANVAS = 48
 #: How strongly a pattern shows; the class's own light and shade stay in any case.
 _COVER = (0.3, 1.0)
-#: How much a pattern is smaller at one side of the frame: a table is seen at an angle.
-_TILT = 0.35
+#: Share of the recoloured classes that are painted in one colour, and the darkest grey that still
+#: tells light from shade there.
+_PAINTED, _DARKEST = 0.4, 0.12
+#: Classes that may show what other frames show: the object could be part of any other.
+_SURROUNDINGS = ("table", "background")
+#: How far a camera is turned up or down, to the sides and about its view, degrees.
+_TURN_DEG = (10.0, 10.0, 18.0)
+#: Vertical field of view of that camera, degrees.
+_FOVY_DEG = (50.0, 100.0)
+#: Light that is left where a lamp's does not come, natural logarithm.
+_UNLIT = (math.log(0.08), math.log(0.7))
+#: Share of the light that is taken away in the core of the darkest shadows.
+_DARKEST_SHADOW = 0.92
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,12 @@ class Chances:
         mirror: Frames mirrored left and right.
         crop: Frames of which a part is kept.
         turn: Frames that are rotated.
+        aim: Frames whose camera is turned, in all directions.
         look: Frames whose classes may change their look at all.
         recolour: Classes of these whose hue and gains are turned.
         pattern: Classes of these that get a pattern.
         shadow: Frames that a shadow falls on.
+        lamp: Frames whose light is uneven.
         light: Frames whose exposure, contrast and colours are changed.
         camera: Factor on the chances of blur, smear, noise and JPEG.
     """
@@ -68,10 +80,12 @@ class Chances:
     mirror: float = 0.5
     crop: float = 0.7
     turn: float = 0.6
+    aim: float = 0.4
     look: float = 0.75
     recolour: float = 0.5
-    pattern: float = 0.35
-    shadow: float = 0.3
+    pattern: float = 0.4
+    shadow: float = 0.45
+    lamp: float = 0.3
     light: float = 1.0
     camera: float = 1.0
 
@@ -100,8 +114,12 @@ class BatchAugmentation:
         self._pixels = torch.Generator(device).manual_seed(seed)
         self._num_classes = len(classes)
         self._spared = Shadows.on(classes, 1.0).spared_ids
-        shades = [draw_shade(self._rng, _SHADE_HW) for _ in range(_SHADES)]
-        self._shades = torch.from_numpy(np.stack(shades)).to(device)
+        self._patterns = PatternMaker(device, rng=self._rng, pixels=self._pixels)
+        self._shaped = {classes.id_of(name) for name in _SURROUNDINGS}
+        self._shades, self._lamps = (
+            moved(np.stack([draw(self._rng, _DRAWN_HW) for _ in range(_DRAWN)]), device)
+            for draw in (draw_shade, draw_lamp)
+        )
 
     def __call__(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Return augmented copies; the size stays.
@@ -117,7 +135,7 @@ class BatchAugmentation:
         warped, seen = self._warp(images.permute(0, 3, 1, 2).float() / 255, masks)
         varied = self._some(len(images), self._chances.look)
         changed = self._cover(self._recolour(warped, seen, varied), seen, varied)
-        changed = self._light(self._shadow(changed, seen))
+        changed = self._light(self._lamp(self._shadow(changed, seen)))
         changed = self._camera(changed).mul_(255).round_().clamp_(0, 255).div_(255)
         return changed, seen
 
@@ -132,19 +150,36 @@ class BatchAugmentation:
         angle = np.radians(draw.uniform(-10.0, 10.0, count)) * (draw.random(count) < chances.turn)
         scale_x = sides[0] * np.where(draw.random(count) < chances.mirror, -1.0, 1.0)
         cos, sin, aspect = np.cos(angle), np.sin(angle), height / width
-        rows = [
-            [scale_x * cos, -scale_x * sin * aspect, shift[0]],
-            [sides[1] * sin / aspect, sides[1] * cos, shift[1]],
-        ]
-        grid = functional.affine_grid(
-            self._moved(np.moveaxis(np.array(rows), -1, 0)), list(images.shape), align_corners=False
+        nil = np.zeros(count)
+        rows = np.array(
+            [
+                [scale_x * cos, -scale_x * sin * aspect, shift[0]],
+                [sides[1] * sin / aspect, sides[1] * cos, shift[1]],
+                [nil, nil, nil + 1.0],
+            ]
         )
-        seen = functional.grid_sample(images, grid, align_corners=False)
+        aimed = _homographies(draw, count, aspect)
+        aimed[draw.random(count) >= chances.aim] = np.eye(3)
+        grid = self._grid(aimed @ np.moveaxis(rows, -1, 0), height, width)
+        # What a camera would see there is not known: three ways not to know it, none of them true.
+        outside = ("zeros", "border", "reflection")[int(draw.integers(3))]
+        seen = functional.grid_sample(images, grid, padding_mode=outside, align_corners=False)
         # Counted from 1, so that 0 is what lies outside.
         from_one = masks.unsqueeze(1).float() + 1
         from_one = functional.grid_sample(from_one, grid, mode="nearest", align_corners=False)
         ids = torch.where(from_one > 0, from_one - 1, IGNORE_INDEX).squeeze(1).to(torch.uint8)
         return seen, ids
+
+    def _grid(self, homographies: NDArray[np.float64], height: int, width: int) -> Tensor:
+        """Return (N, H, W, 2): where each pixel is taken from, -1 to 1 across the frame."""
+        y, x = (
+            (torch.arange(side, device=self._device) * 2 + 1) / side - 1 for side in (height, width)
+        )
+        places = torch.meshgrid(x, y, indexing="xy")
+        points = torch.stack([*places, torch.ones_like(places[0])]).view(3, -1)
+        seen = self._moved(homographies) @ points
+        grid = seen[:, :2] / seen[:, 2:]
+        return grid.view(-1, 2, height, width).permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, masks: Tensor, varied: NDArray[np.int64]) -> Tensor:
         for class_id in range(1, self._num_classes):
@@ -156,8 +191,21 @@ class BatchAugmentation:
             matrices = gains * colour_matrix(1.0, hues)
             at, of_class = self._places(chosen, masks, class_id)
             part = images[at]
-            images[at] = torch.where(of_class, _transform(part, self._moved(matrices)), part)
+            turned = self._moved(matrices)
+            painted = self._moved(self._rng.random(len(chosen)) < _PAINTED).view(-1, 1, 1)
+            mixed = torch.where(painted, self._paint(part, of_class), turned)
+            images[at] = torch.where(of_class, _transform(part, mixed), part)
         return images.clamp_(0, 1)
+
+    def _paint(self, images: Tensor, of_class: Tensor) -> Tensor:
+        """Return (n, 3, 3) that make a class one colour, any of them, with its light and shade."""
+        count = len(images)
+        grey = self._moved(GREY).view(1, 1, 3)
+        levels = (images * grey.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+        inside = of_class.float()
+        mean = (levels * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3)).clamp_min(1)
+        colours = self._rng.random((count, 3, 1)) * self._rng.uniform(0.25, 1.3, (count, 1, 1))
+        return self._moved(colours) * grey / mean.clamp_min(_DARKEST).view(-1, 1, 1)
 
     def _cover(self, images: Tensor, masks: Tensor, varied: NDArray[np.int64]) -> Tensor:
         """Multiply classes by a pattern around 1, so that their shadows stay."""
@@ -166,75 +214,59 @@ class BatchAugmentation:
             if not len(chosen):
                 continue
             share = self._moved(self._rng.uniform(*_COVER, len(chosen))).view(-1, 1, 1, 1)
-            factor = 1 - share + 2 * share * self._patterns(len(chosen), images.shape[2:])
+            frames = images if class_id in self._shaped else None
+            pattern = self._patterns.draw(len(chosen), images.shape[2:], frames=frames)
+            factor = 1 - share + 2 * share * pattern
             at, of_class = self._places(chosen, masks, class_id)
             images[at] *= torch.where(of_class, factor, 1.0)
         return images.clamp_(0, 1)
-
-    def _patterns(self, count: int, size_hw: Sequence[int]) -> Tensor:
-        """Return (count, 3, H, W): coloured cells, few or many, long or square, at an angle."""
-        draw = self._rng
-        palettes = draw.random((count, 5, 3))
-        shades = palettes.mean(axis=2, keepdims=True) * draw.uniform(0.6, 1.0, (count, 1, 3))
-        palettes = np.where(draw.random((count, 1, 1)) < 0.3, shades, palettes)
-        used = self._moved(draw.integers(2, 6, (count, 1)))
-        shape = (count, _CANVAS**2)
-        cells = (torch.rand(shape, generator=self._pixels, device=self._device) * used).long()
-        cells = cells.unsqueeze(1).expand(-1, 3, -1)
-        canvas = self._moved(palettes.transpose(0, 2, 1)).gather(2, cells)
-        canvas = canvas.view(count, 3, _CANVAS, _CANVAS)
-        # Cells seen along x and y, as a share of the canvas.
-        along = np.exp(draw.uniform(*_LOG_CELLS, (2, count)))
-        along[1] = np.where(draw.random(count) < 0.5, along[0], along[1])
-        along /= _CANVAS
-        angle = draw.uniform(-math.pi, math.pi, count)
-        cos, sin, nil = np.cos(angle), np.sin(angle), np.zeros(count)
-        tilt = draw.uniform(-_TILT, _TILT, (2, count))
-        offset = draw.uniform(-0.3, 0.3, (2, count))
-        homography = [
-            [along[0] * cos, -along[0] * sin, offset[0]],
-            [along[1] * sin, along[1] * cos, offset[1]],
-            [tilt[0], tilt[1], nil + 1.0],
-        ]
-        matrix = self._moved(np.moveaxis(np.array(homography), -1, 0))
-        height, width = size_hw
-        y = torch.linspace(-1, 1, height, device=self._device)
-        x = torch.linspace(-1, 1, width, device=self._device) * (width / height)
-        places = torch.meshgrid(x, y, indexing="xy")
-        points = torch.stack([*places, torch.ones_like(places[0])])
-        seen = (matrix @ points.view(3, -1)).view(count, 3, height, width)
-        grid = (seen[:, :2] / seen[:, 2:]).permute(0, 2, 3, 1)
-        sharp = draw.random() < 0.5  # one for all of these: there are many batches
-        return functional.grid_sample(
-            canvas,
-            grid,
-            mode="nearest" if sharp else "bilinear",
-            padding_mode="reflection",
-            align_corners=False,
-        )
 
     def _shadow(self, images: Tensor, masks: Tensor) -> Tensor:
         chosen = self._some(len(images), self._chances.shadow)
         if not len(chosen):
             return images
-        at, draw = self._moved(chosen), self._rng
-        shades = self._shades[self._moved(draw.integers(0, _SHADES, len(chosen)))].unsqueeze(1)
-        height, width = images.shape[2:]
-        hidden = functional.interpolate(
-            shades.float() / 255, size=(height, width), mode="bilinear", align_corners=False
-        )
-        if draw.random() < 0.5:
-            hidden = hidden.flip(3)
+        at, draw, count = self._moved(chosen), self._rng, len(chosen)
+        size_hw = images.shape[2:]
+        hidden = self._drawn(self._shades, count, size_hw)
+        if draw.random() < 0.3:  # for all of these, as elsewhere: batches are many
+            hidden = torch.maximum(hidden, self._drawn(self._shades, count, size_hw))
+        height = size_hw[0]
         if self._spared:
             spared = torch.isin(masks[at], masks.new_tensor(self._spared)).unsqueeze(1).float()
             side = 2 * max(1, round(0.012 * height)) + 1
             spared = functional.avg_pool2d(spared, side, stride=1, padding=side // 2)
-            behind = self._moved(draw.random(len(chosen)) < 0.5).view(-1, 1, 1, 1)
+            behind = self._moved(draw.random(count) < 0.5).view(-1, 1, 1, 1)
             hidden = torch.where(behind, hidden * (1 - spared), hidden)
-        tint = 1 + draw.uniform(-TINT, TINT, (len(chosen), 3))
-        darkness = draw.uniform(*DARKNESS, (len(chosen), 1)) * tint
-        images[at] *= 1 - hidden * self._moved(darkness).view(-1, 3, 1, 1)
+        tint = 1 + draw.uniform(-TINT, TINT, (count, 3))
+        darkness = draw.uniform(DARKNESS[0], _DARKEST_SHADOW, (count, 1)) * tint
+        images[at] *= 1 - hidden * self._moved(darkness.clip(max=1.0)).view(-1, 3, 1, 1)
         return images
+
+    def _lamp(self, images: Tensor) -> Tensor:
+        """Light a part of the frame; the camera's exposure makes up for some of what is lost."""
+        chosen = self._some(len(images), self._chances.lamp)
+        if not len(chosen):
+            return images
+        at, draw, count = self._moved(chosen), self._rng, len(chosen)
+        light = self._drawn(self._lamps, count, images.shape[2:])
+        left = np.exp(draw.uniform(*_UNLIT, (count, 1)) + draw.normal(0.0, 0.08, (count, 3)))
+        unlit = self._moved(left).view(-1, 3, 1, 1)
+        light = unlit + (1 - unlit) * light
+        share = self._moved(draw.uniform(0.0, 1.0, count)).view(-1, 1, 1, 1)
+        exposure = light.mean(dim=(1, 2, 3), keepdim=True) ** -share
+        images[at] = (images[at] * light * exposure).clamp_(0, 1)
+        return images
+
+    def _drawn(self, drawn: Tensor, count: int, size_hw: Sequence[int]) -> Tensor:
+        """Return (count, 1, H, W) of 0 to 1: some of those drawn once, half of them mirrored."""
+        chosen = self._moved(self._rng.integers(0, len(drawn), count))
+        wide = functional.interpolate(
+            drawn[chosen].unsqueeze(1).float() / 255,
+            size=tuple(size_hw),
+            mode="bilinear",
+            align_corners=False,
+        )
+        return wide.flip(3) if self._rng.random() < 0.5 else wide
 
     def _light(self, images: Tensor) -> Tensor:
         """As ``Appearance`` recolours: exposure, gamma, balance, contrast, saturation, hue."""
@@ -292,10 +324,30 @@ class BatchAugmentation:
         return self._moved(values)[:, :, None, None]
 
     def _moved(self, values: NDArray[np.generic]) -> Tensor:
-        """Return values on the device; fractions as float32."""
-        if values.dtype == np.float64:
-            values = values.astype(np.float32)
-        return to_device(torch.from_numpy(np.ascontiguousarray(values)), self._device)
+        return moved(values, self._device)
+
+
+def _homographies(draw: np.random.Generator, count: int, aspect: float) -> NDArray[np.float64]:
+    """Return (count, 3, 3): what cameras see that are turned where they stand.
+
+    A camera that only turns sees the same points along other rays, so that depth plays no part.
+    Coordinates are -1 to 1 across the frame, whose height is ``aspect`` of its width.
+    """
+    up, side, roll = (np.radians(draw.uniform(-most, most, count)) for most in _TURN_DEG)
+    turned = _rotations(0, up) @ _rotations(1, side) @ _rotations(2, roll)
+    reach = np.tan(np.radians(draw.uniform(*_FOVY_DEG, count)) / 2)
+    rays = np.stack([reach / aspect, reach, np.ones(count)], axis=1)
+    return np.asarray(turned * rays[:, None, :] / rays[:, :, None])
+
+
+def _rotations(axis: int, angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n, 3, 3), about x, y or z."""
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    turned = np.tile(np.eye(3), (len(angles), 1, 1))
+    turned[:, first, first] = turned[:, second, second] = np.cos(angles)
+    turned[:, second, first] = np.sin(angles)
+    turned[:, first, second] = -np.sin(angles)
+    return turned
 
 
 def _transform(images: Tensor, matrices: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from wristseg.data.frame_pool import to_device
+from wristseg.data.frame_pool import moved
 
 __all__ = ["blur", "compress", "grain", "smear"]
 
@@ -96,7 +96,7 @@ def grain(images: Tensor, sigmas: NDArray[np.float64], *, generator: torch.Gener
     colour = functional.interpolate(
         coarse, size=(height, width), mode="bilinear", align_corners=False
     )
-    strength = to_device(torch.from_numpy(sigmas.astype(np.float32)), device)
+    strength = moved(sigmas, device)
     return (0.7 * normal(count, 1, height, width) + colour) * strength.view(-1, 1, 1, 1)
 
 
@@ -118,7 +118,7 @@ def compress(images: Tensor, qualities: NDArray[np.float64]) -> Tensor:
     luma = ycc[:, :1] - 128
     chroma = functional.avg_pool2d(ycc[:, 1:], 2)
     percent = np.where(qualities < 50, 5000 / np.maximum(qualities, 1), 200 - 2 * qualities)
-    scale = to_device(torch.from_numpy((percent / 100).astype(np.float32)), images.device)
+    scale = moved(percent / 100, images.device)
     luma = _quantised(luma, _LUMA, scale) + 128
     chroma = _quantised(chroma, _CHROMA, scale)
     size_hw = whole.shape[2:]
@@ -152,7 +152,7 @@ def _filtered(images: Tensor, kernels: NDArray[np.float64]) -> Tensor:
     """Filter each frame by its own kernel, (n, rows, columns), with mirrored borders."""
     count, channels, height, width = images.shape
     rows, columns = kernels.shape[1:]
-    weights = to_device(torch.from_numpy(kernels.astype(np.float32)), images.device)
+    weights = moved(kernels, images.device)
     weights = weights.repeat_interleave(channels, dim=0).unsqueeze(1)
     padded = functional.pad(
         images, (columns // 2, columns // 2, rows // 2, rows // 2), mode="reflect"

@@ -18,7 +18,7 @@ from wristseg.data.labelled import LabelledDataset
 from wristseg.data.progress import for_each
 from wristseg.preprocess import PreprocessContract
 
-__all__ = ["FramePool", "endless_batches", "to_device"]
+__all__ = ["FramePool", "endless_batches", "moved", "to_device"]
 
 #: A data set, by identity, and the stem of one of its frames.
 _Key = tuple[int, str]
@@ -115,6 +115,13 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
     memory may be gone by then.
     """
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+
+
+def moved(values: NDArray[np.generic], device: torch.device) -> Tensor:
+    """Return what NumPy drew on the device, as ``to_device`` does; fractions as float32."""
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return to_device(torch.from_numpy(np.ascontiguousarray(values)), device)
 
 
 def endless_batches(length: int, batch_size: int, *, seed: int) -> Iterator[NDArray[np.int64]]:

@@ -284,9 +284,8 @@ def _paste_shapes(
     """Cover a surface with coloured polygons, large ones first."""
     size, pasted = len(picture), (np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
     palette = rng.integers(0, 256, (int(rng.integers(2, 9)), 3))
-    reaches = np.sort(
-        np.exp(rng.uniform(math.log(0.02), math.log(0.35), int(rng.integers(20, 120))))
-    )[::-1]
+    pieces = int(rng.integers(20, 120))
+    reaches = np.exp(-np.sort(rng.uniform(-math.log(0.35), -math.log(0.02), pieces)))
     for reach in reaches * size:
         angles = np.sort(rng.uniform(0.0, 2 * np.pi, int(rng.integers(3, 8))))
         shape = reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -1,8 +1,8 @@
 """How much the preset ``randomised`` varies: ranges, choices and weights, as data.
 
 ``randomised`` draws from these, ``lifelike``, ``wild`` and ``holdout`` from others of the same
-kind. Angles are radians, lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs of wrist
-cameras from eight laboratories were studied; the wide ends go beyond them.
+kind. Angles are radians, lengths metres, colours 0-1 RGB. Where a range comes from: 18 photographs
+of wrist cameras from eight laboratories were studied; the wide ends go beyond them.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wristseg.data.labelled import LabelledDataset, LabelledFrame
 from wristseg.data.labels import load_labels
+from wristseg.data.progress import for_each
 from wristseg.data.strict_json import read_json
 from wristseg.dataset_paths import DatasetPaths
 from wristseg.errors import DataError, UsageError
@@ -50,7 +51,7 @@ def read_rendered(folders: Sequence[Path], *, val_share: float) -> list[Rendered
         UsageError: A folder has no exact masks.
         DataError: A data set is damaged, too small for the share, or of other classes.
     """
-    sets = [_read(folder, val_share) for folder in folders]
+    sets = for_each(lambda folder: _read(folder, val_share), folders, doing="reading data sets")
     for folder, rendered in zip(folders, sets, strict=True):
         if rendered.dataset.classes != sets[0].dataset.classes:
             raise DataError(folder, f"its classes are not those of {folders[0]}")
