@@ -150,3 +150,35 @@ def test_all_of_it_gives_frames_of_numbers_within_bounds(size_hw):
     steps = images * 255
     assert torch.allclose(steps, steps.round(), atol=1e-3)
     assert set(masks.unique().tolist()) <= {1, 2, 3, 4, 5, IGNORE_INDEX}
+
+
+def test_a_painted_class_takes_any_colour_and_keeps_its_shade(batch):
+    batch[0][:, 12:20, 20:40] = 60
+    images, masks = augmented(batch, look=1.0, recolour=1.0)
+    painted = 0
+    for image, mask in zip(images, masks, strict=True):
+        dark, bright = (image[:, at, 30].mean(1) for at in (slice(14, 18), slice(22, 26)))
+        assert (mask[14:26, 30] == CUBE).all()
+        assert (dark <= bright + 1e-3).all()
+        painted += bool((bright.max() - bright.min()) > 0.3)
+    assert painted >= 5
+
+
+def test_a_turned_camera_sees_the_same_scene_from_the_same_place(batch):
+    levels = torch.zeros(256, dtype=torch.uint8)
+    levels[TABLE], levels[CUBE], levels[FINGER] = 50, 150, 250
+    drawn = levels[batch[1].long()].unsqueeze(3).expand(-1, -1, -1, 3)
+    images, masks = augmented((drawn, batch[1]), aim=1.0)
+    known = masks != IGNORE_INDEX
+    agree = (bytes_of(images)[..., 0].int() - levels[masks.long()].int()).abs() < 60
+    assert agree[known].float().mean() > 0.97
+    assert 0.02 < (~known).float().mean() < 0.4
+    assert len({mask.numpy().tobytes() for mask in masks}) == len(masks)
+
+
+def test_an_uneven_lamp_leaves_labels_and_makes_one_part_darker_than_another(batch):
+    images, masks = augmented(batch, lamp=1.0)
+    assert torch.equal(masks, batch[1])
+    dark, bright = images.flatten(1).min(dim=1).values, images.flatten(1).max(dim=1).values
+    assert (dark < 0.8 * bright).float().mean() > 0.7
+    assert (bright > 0.2).all()
