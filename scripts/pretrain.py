@@ -147,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _pretrain(given: Pretraining) -> int:
+    _require_free(given.output)
     keep_freed_memory()
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
@@ -189,6 +190,15 @@ def _pretrain(given: Pretraining) -> int:
     write_json(given.output / _MADE, made)
     print(json.dumps(made, indent=2))
     return 0
+
+
+def _require_free(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"--output {output}: a file of that name is there; choose a folder")
+    if (output / _WEIGHTS).exists():
+        raise UsageError(
+            f"--output {output}: the weights of another training lie there; choose another folder"
+        )
 
 
 def _of_scales(

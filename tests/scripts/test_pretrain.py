@@ -189,3 +189,18 @@ def test_data_sets_without_exact_masks_or_of_other_classes_are_refused(rendered,
 def test_no_data_set_is_an_error_of_usage(tmp_path, capsys):
     assert main(["--output", str(tmp_path / "out")]) == 2
     assert "no data set: give folders rendered with --exact-masks" in capsys.readouterr().err
+
+
+def test_results_of_another_training_are_not_written_over(rendered, tmp_path, capsys):
+    kept = tmp_path / "out" / "weights.ckpt"
+    kept.parent.mkdir()
+    kept.write_bytes(b"earlier weights")
+    assert main([str(rendered), "--output", str(kept.parent)]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert kept.read_bytes() == b"earlier weights"
+
+
+def test_an_output_that_is_a_file_is_refused_before_anything_is_read(tmp_path, capsys):
+    (tmp_path / "out").touch()
+    assert main([str(tmp_path / "no_data"), "--output", str(tmp_path / "out")]) == 2
+    assert "choose a folder" in capsys.readouterr().err

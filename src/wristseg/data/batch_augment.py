@@ -115,7 +115,8 @@ class BatchAugmentation:
         self._num_classes = len(classes)
         self._spared = Shadows.on(classes, 1.0).spared_ids
         self._patterns = PatternMaker(device, rng=self._rng, pixels=self._pixels)
-        self._shaped = {classes.id_of(name) for name in _SURROUNDINGS}
+        named = (classes.id_of(name) for name in _SURROUNDINGS)
+        self._surroundings = [class_id for class_id in named if class_id is not None]
         self._shades, self._lamps = (
             moved(np.stack([draw(self._rng, _DRAWN_HW) for _ in range(_DRAWN)]), device)
             for draw in (draw_shade, draw_lamp)
@@ -182,44 +183,54 @@ class BatchAugmentation:
         return grid.view(-1, 2, height, width).permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, masks: Tensor, varied: NDArray[np.int64]) -> Tensor:
-        for class_id in range(1, self._num_classes):
-            chosen = varied[self._some(len(varied), self._chances.recolour)]
-            if not len(chosen):
-                continue
-            gains = np.exp(self._rng.uniform(-_GAIN, _GAIN, (len(chosen), 3, 1)))
-            hues = self._rng.uniform(-math.pi, math.pi, len(chosen))
-            matrices = gains * colour_matrix(1.0, hues)
-            at, of_class = self._places(chosen, masks, class_id)
-            part = images[at]
-            turned = self._moved(matrices)
-            painted = self._moved(self._rng.random(len(chosen)) < _PAINTED).view(-1, 1, 1)
-            mixed = torch.where(painted, self._paint(part, of_class), turned)
-            images[at] = torch.where(of_class, _transform(part, mixed), part)
-        return images.clamp_(0, 1)
+        """Multiply the colours of classes by matrices, all at a time: a GPU waits for launches."""
+        frames, ids = self._classes_of(varied, self._chances.recolour)
+        count, (height, width) = len(frames), masks.shape[1:]
+        if not count:
+            return images
+        gains = np.exp(self._rng.uniform(-_GAIN, _GAIN, (count, 3, 1)))
+        turned = gains * colour_matrix(1.0, self._rng.uniform(-math.pi, math.pi, count))
+        painted = self._moved(self._rng.random(count) < _PAINTED).view(-1, 1, 1)
+        at = self._moved(frames), self._moved(ids)
+        matrices = torch.eye(3, device=self._device).repeat(len(images), self._num_classes, 1, 1)
+        paint = self._paints(count, self._brightness(images, masks)[at])
+        matrices[at] = torch.where(painted, paint, self._moved(turned))
+        # Pixels without a label take class 0, which nothing is done to.
+        places = torch.where(masks < self._num_classes, masks, 0).long().view(len(images), -1, 1)
+        of_pixel = matrices.flatten(2).gather(1, places.expand(-1, -1, 9))
+        rgb = images.permute(0, 2, 3, 1).reshape(len(images), -1, 1, 3)
+        changed = (of_pixel.view(*rgb.shape[:2], 3, 3) * rgb).sum(dim=3).clamp_(0, 1)
+        return changed.view(-1, height, width, 3).permute(0, 3, 1, 2).contiguous()
 
-    def _paint(self, images: Tensor, of_class: Tensor) -> Tensor:
-        """Return (n, 3, 3) that make a class one colour, any of them, with its light and shade."""
-        count = len(images)
-        grey = self._moved(GREY).view(1, 1, 3)
-        levels = (images * grey.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-        inside = of_class.float()
-        mean = (levels * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3)).clamp_min(1)
+    def _brightness(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Return (N, classes): the mean grey of each class, 0 where there is none of it."""
+        ids = torch.arange(self._num_classes, device=self._device).view(1, -1, 1)
+        inside = (masks.flatten(1).unsqueeze(1) == ids).float()
+        levels = (images * self._moved(GREY).view(1, 3, 1, 1)).sum(dim=1).flatten(1)
+        total, pixels = (inside @ torch.stack([levels, torch.ones_like(levels)], dim=2)).unbind(2)
+        return total / pixels.clamp_min(1)
+
+    def _paints(self, count: int, brightness: Tensor) -> Tensor:
+        """Return (count, 3, 3) that make a class one colour, any of them, with its shades."""
         colours = self._rng.random((count, 3, 1)) * self._rng.uniform(0.25, 1.3, (count, 1, 1))
-        return self._moved(colours) * grey / mean.clamp_min(_DARKEST).view(-1, 1, 1)
+        grey = self._moved(GREY).view(1, 1, 3)
+        return self._moved(colours) * grey / brightness.clamp_min(_DARKEST).view(-1, 1, 1)
 
     def _cover(self, images: Tensor, masks: Tensor, varied: NDArray[np.int64]) -> Tensor:
         """Multiply classes by a pattern around 1, so that their shadows stay."""
-        for class_id in range(1, self._num_classes):
-            chosen = varied[self._some(len(varied), self._chances.pattern)]
-            if not len(chosen):
+        frames, ids = self._classes_of(varied, self._chances.pattern)
+        around = np.isin(ids, self._surroundings)
+        factor = torch.ones_like(images)
+        for chosen, shown in ((around, images), (~around, None)):
+            if not (count := int(chosen.sum())):
                 continue
-            share = self._moved(self._rng.uniform(*_COVER, len(chosen))).view(-1, 1, 1, 1)
-            frames = images if class_id in self._shaped else None
-            pattern = self._patterns.draw(len(chosen), images.shape[2:], frames=frames)
-            factor = 1 - share + 2 * share * pattern
-            at, of_class = self._places(chosen, masks, class_id)
-            images[at] *= torch.where(of_class, factor, 1.0)
-        return images.clamp_(0, 1)
+            share = self._moved(self._rng.uniform(*_COVER, count)).view(-1, 1, 1, 1)
+            pattern = self._patterns.draw(count, images.shape[2:], frames=shown)
+            at = self._moved(frames[chosen])
+            inside = (masks[at] == self._moved(ids[chosen]).view(-1, 1, 1)).unsqueeze(1)
+            # A pixel has one class, so that no two of these meet.
+            factor.index_add_(0, at, share * (2 * pattern - 1) * inside)
+        return (images * factor).clamp_(0, 1)
 
     def _shadow(self, images: Tensor, masks: Tensor) -> Tensor:
         chosen = self._some(len(images), self._chances.shadow)
@@ -313,12 +324,13 @@ class BatchAugmentation:
         """Draw positions; on the host, since to ask the device how many there are is to wait."""
         return np.flatnonzero(self._rng.random(count) < chance)
 
-    def _places(
-        self, chosen: NDArray[np.int64], masks: Tensor, class_id: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return positions on the device, and there where the class is, (n, 1, H, W)."""
-        at = self._moved(chosen)
-        return at, (masks[at] == class_id).unsqueeze(1)
+    def _classes_of(
+        self, varied: NDArray[np.int64], chance: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Draw pairs of a frame's position and one of its classes, (n,) each."""
+        drawn = self._rng.random((len(varied), self._num_classes - 1)) < chance
+        rows, columns = np.nonzero(drawn)
+        return varied[rows], columns + 1
 
     def _per_frame(self, values: NDArray[np.float64]) -> Tensor:
         return self._moved(values)[:, :, None, None]

@@ -70,8 +70,8 @@ def furnish(
 
 
 def _draw_piece(wall: float, floor_z: float, rng: np.random.Generator) -> ClutterLook:
-    """Draw a piece of furniture: it stands on the floor, its height is anything up to the lamp."""
-    half = _scattered(0.03, 0.45, 3, rng)
+    """Draw a piece of furniture: it stands on the floor, and its top is no second table."""
+    half = _scattered(0.03, 0.25, 3, rng)
     turn, away = rng.uniform(-np.pi, np.pi), rng.uniform(0.45, max(0.5, wall))
     x, y = 0.25 + away * np.cos(turn), away * np.sin(turn)
     return _thing((x, y, floor_z + half[2]), half, rng)

@@ -132,7 +132,8 @@ WILD_VARIETY = Variety(
         motion_px=Range(1.5, 12.0),
     ),
     room=RoomVariety(
-        floor_z=Range(-0.9, -0.15),
+        # Nearer, a table above its floor looks like a board that lies on a table.
+        floor_z=Range(-0.95, -0.6),
         far_x=Range(0.26, 0.9),
         yaw=Range(-0.5, 0.5),
         furniture=5,
