@@ -17,6 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Some tests use ONNX Runtime without wristseg, and would report to its maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+# Many tests start processes; each would compile PyTorch anew where nothing is kept of it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Read when mujoco is first imported; machines that test have no screen.
 if sys.platform == "linux":
     os.environ.setdefault("MUJOCO_GL", "egl")

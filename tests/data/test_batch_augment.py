@@ -32,6 +32,7 @@ def augmented(batch, seed=1, **chances):
         device=torch.device("cpu"),
         seed=seed,
         chances=replace(NOTHING, **chances),
+        drawn=64,
     )
     return change(*batch)
 
@@ -141,7 +142,7 @@ def test_all_of_it_gives_frames_of_numbers_within_bounds(size_hw):
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (48, *size_hw, 3), dtype=np.uint8))
     masks = torch.from_numpy(rng.integers(1, 6, (48, *size_hw), dtype=np.uint8))
-    change = BatchAugmentation(DEFAULT_CLASSES, device=torch.device("cpu"), seed=3)
+    change = BatchAugmentation(DEFAULT_CLASSES, device=torch.device("cpu"), seed=3, drawn=64)
     images, masks = change(images, masks)
     assert images.shape == (48, 3, *size_hw)
     assert images.dtype == torch.float32

@@ -37,8 +37,8 @@ from wristseg.data.shadows import DARKNESS, TINT, Shadows, draw_shade
 
 __all__ = ["BatchAugmentation", "Chances"]
 
-#: Drawn once: shadows and lamps that batches choose from, each (H, W).
-_DRAWN, _DRAWN_HW = 1024, (120, 160)
+#: Height and width of the shadows and lamps that batches choose from.
+_DRAWN_HW = (120, 160)
 
 #: Natural logarithms of the gains of the three channels of a recoloured class, at most.
 _GAIN = 0.5
@@ -98,6 +98,7 @@ class BatchAugmentation:
         device: Where batches lie.
         seed: What is drawn follows from it.
         chances: How often each thing is done.
+        drawn: Shadows and lamps that are drawn once, for batches to choose from.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class BatchAugmentation:
         device: torch.device,
         seed: int,
         chances: Chances | None = None,
+        drawn: int = 1024,
     ) -> None:
         self._chances = chances or Chances()
         self._device = device
@@ -118,7 +120,7 @@ class BatchAugmentation:
         named = (classes.id_of(name) for name in _SURROUNDINGS)
         self._surroundings = [class_id for class_id in named if class_id is not None]
         self._shades, self._lamps = (
-            moved(np.stack([draw(self._rng, _DRAWN_HW) for _ in range(_DRAWN)]), device)
+            moved(np.stack([draw(self._rng, _DRAWN_HW) for _ in range(drawn)]), device)
             for draw in (draw_shade, draw_lamp)
         )
 
