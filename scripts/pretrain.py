@@ -80,7 +80,7 @@ class Pretraining:
     datasets: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH...")]]
     """Data sets rendered with --exact-masks."""
     output: Path
-    """Folder of the results."""
+    """Folder of the results; one that holds weights is refused."""
     weights: tuple[Path, ...] = ()
     """weights.ckpt of earlier stages, or sim-320 and its like: training goes on from their mean."""
     shares: tuple[float, ...] = ()

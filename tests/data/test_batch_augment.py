@@ -7,9 +7,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from wristseg.classes import DEFAULT_CLASSES, IGNORE_INDEX
-from wristseg.data.batch_augment import BatchAugmentation, Chances
+from wristseg.data import batch_augment
+from wristseg.data.batch_augment import BatchAugmentation, Chances, _homographies
 
 NOTHING = Chances(**{field.name: 0.0 for field in fields(Chances)})
 TABLE, CUBE, FINGER = (
@@ -32,7 +34,7 @@ def augmented(batch, seed=1, **chances):
         device=torch.device("cpu"),
         seed=seed,
         chances=replace(NOTHING, **chances),
-        drawn=64,
+        variants=64,
     )
     return change(*batch)
 
@@ -142,7 +144,7 @@ def test_all_of_it_gives_frames_of_numbers_within_bounds(size_hw):
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (48, *size_hw, 3), dtype=np.uint8))
     masks = torch.from_numpy(rng.integers(1, 6, (48, *size_hw), dtype=np.uint8))
-    change = BatchAugmentation(DEFAULT_CLASSES, device=torch.device("cpu"), seed=3, drawn=64)
+    change = BatchAugmentation(DEFAULT_CLASSES, device=torch.device("cpu"), seed=3, variants=64)
     images, masks = change(images, masks)
     assert images.shape == (48, 3, *size_hw)
     assert images.dtype == torch.float32
@@ -153,19 +155,43 @@ def test_all_of_it_gives_frames_of_numbers_within_bounds(size_hw):
     assert set(masks.unique().tolist()) <= {1, 2, 3, 4, 5, IGNORE_INDEX}
 
 
-def test_a_painted_class_takes_any_colour_and_keeps_its_shade(batch):
-    batch[0][:, 12:20, 20:40] = 60
+def test_a_painted_class_takes_one_colour_and_keeps_its_shade(batch):
+    batch[0][:, 10:18, 20:40] = torch.tensor([90, 20, 20], dtype=torch.uint8)
+    batch[0][:, 18:30, 20:40] = torch.tensor([20, 20, 200], dtype=torch.uint8)
     images, masks = augmented(batch, look=1.0, recolour=1.0)
-    painted = 0
-    for image, mask in zip(images, masks, strict=True):
-        dark, bright = (image[:, at, 30].mean(1) for at in (slice(14, 18), slice(22, 26)))
-        assert (mask[14:26, 30] == CUBE).all()
-        assert (dark <= bright + 1e-3).all()
-        painted += bool((bright.max() - bright.min()) > 0.3)
-    assert painted >= 5
+    assert torch.equal(masks, batch[1])
+    first, second = images[:, :, 14, 30], images[:, :, 24, 30]
+    between = functional.cosine_similarity(first, second)
+    painted = between > 0.99  # no turn of the colour circle brings red and blue together
+    assert 8 <= int(painted.sum()) <= 26
+    assert len(torch.unique(torch.round(first[painted] * 255), dim=0)) >= 6
+    # Red is as grey as 41 of 255 and blue as 40: both become equally bright.
+    assert torch.allclose(first[painted], second[painted], atol=0.05)
 
 
-def test_a_turned_camera_sees_the_same_scene_from_the_same_place(batch):
+@pytest.mark.parametrize("seed", range(4))
+def test_a_camera_that_rolls_turns_the_frame_as_it_was_drawn(monkeypatch, seed):
+    monkeypatch.setattr(batch_augment, "_TURN_DEG", (0.0, 0.0, 18.0))
+    matrix = _homographies(np.random.default_rng(seed), 1)[0]
+    assert np.allclose(matrix[2], (0, 0, 1))
+    stretch = np.diag([4 / 3, 1.0])  # 4:3 frames, whatever size they are brought to
+    turn = stretch @ matrix[:2, :2] @ np.linalg.inv(stretch)
+    assert np.allclose(turn @ turn.T, np.eye(2))
+    assert 0 < abs(np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))) < 18
+
+
+def test_a_turned_camera_sees_along_other_rays_from_the_same_place():
+    for matrix in _homographies(np.random.default_rng(0), 20):
+        # diag(1 / reach) R diag(reach) is a rotation again for the reach that was drawn.
+        reaches = np.tan(np.radians(np.arange(25.0, 50.0, 0.01)))
+        rays = np.stack([reaches * 4 / 3, reaches, np.ones_like(reaches)], axis=1)
+        turned = matrix * rays[:, :, None] / rays[:, None, :]
+        off = np.abs(turned @ turned.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+        assert off.min() < 1e-3
+    assert np.abs(matrix - np.eye(3)).max() > 0.01
+
+
+def test_image_and_mask_move_together_where_the_camera_turns(batch):
     levels = torch.zeros(256, dtype=torch.uint8)
     levels[TABLE], levels[CUBE], levels[FINGER] = 50, 150, 250
     drawn = levels[batch[1].long()].unsqueeze(3).expand(-1, -1, -1, 3)

@@ -32,9 +32,9 @@ def test_longer_plan_begins_with_the_shorter_one(scene, plans):
 
 
 def test_frames_of_a_look_share_its_room(scene):
-    first, second = plan_wild(scene, frames=2, seed=3, burst=2)
-    assert first.look.clutter == second.look.clutter
-    assert first.look.floor_z == second.look.floor_z
+    first, second, other = plan_wild(scene, frames=3, seed=3, burst=2)
+    assert first.look.clutter == second.look.clutter != other.look.clutter
+    assert first.look.floor_z == second.look.floor_z != other.look.floor_z
     assert first.pose != second.pose
 
 

@@ -30,7 +30,7 @@ from wristseg.data.appearance import (
     colour_matrix,
 )
 from wristseg.data.batch_camera import blur, compress, grain, smear
-from wristseg.data.batch_patterns import PatternMaker
+from wristseg.data.batch_patterns import PatternMaker, seen_through
 from wristseg.data.frame_pool import moved
 from wristseg.data.lamps import draw_lamp
 from wristseg.data.shadows import DARKNESS, TINT, Shadows, draw_shade
@@ -38,7 +38,7 @@ from wristseg.data.shadows import DARKNESS, TINT, Shadows, draw_shade
 __all__ = ["BatchAugmentation", "Chances"]
 
 #: Height and width of the shadows and lamps that batches choose from.
-_DRAWN_HW = (120, 160)
+_VARIANT_HW = (120, 160)
 
 #: Natural logarithms of the gains of the three channels of a recoloured class, at most.
 _GAIN = 0.5
@@ -49,6 +49,8 @@ _COVER = (0.3, 1.0)
 _PAINTED, _DARKEST = 0.4, 0.12
 #: Classes that may show what other frames show: the object could be part of any other.
 _SURROUNDINGS = ("table", "background")
+#: Height of a frame as a share of its width as it was drawn; 84x84 is such a frame, squeezed.
+_ASPECT = 3 / 4
 #: How far a camera is turned up or down, to the sides and about its view, degrees.
 _TURN_DEG = (10.0, 10.0, 18.0)
 #: Vertical field of view of that camera, degrees.
@@ -98,7 +100,7 @@ class BatchAugmentation:
         device: Where batches lie.
         seed: What is drawn follows from it.
         chances: How often each thing is done.
-        drawn: Shadows and lamps that are drawn once, for batches to choose from.
+        variants: Shadows, and as many lamps, that are drawn once for batches to choose from.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class BatchAugmentation:
         device: torch.device,
         seed: int,
         chances: Chances | None = None,
-        drawn: int = 1024,
+        variants: int = 1024,
     ) -> None:
         self._chances = chances or Chances()
         self._device = device
@@ -120,7 +122,7 @@ class BatchAugmentation:
         named = (classes.id_of(name) for name in _SURROUNDINGS)
         self._surroundings = [class_id for class_id in named if class_id is not None]
         self._shades, self._lamps = (
-            moved(np.stack([draw(self._rng, _DRAWN_HW) for _ in range(drawn)]), device)
+            moved(np.stack([draw(self._rng, _VARIANT_HW) for _ in range(variants)]), device)
             for draw in (draw_shade, draw_lamp)
         )
 
@@ -143,8 +145,8 @@ class BatchAugmentation:
         return changed, seen
 
     def _warp(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Crop, rotate and mirror; one sampling, as in ``data.augment``."""
-        count, _, height, width = images.shape
+        """Crop, rotate and mirror, and turn the camera; one sampling, as in ``data.augment``."""
+        count = len(images)
         draw, chances = self._rng, self._chances
         kept = np.where(draw.random(count) < chances.crop, draw.uniform(0.6, 1.0, count), 1.0)
         ratio = np.where(kept < 1.0, np.exp(draw.uniform(-0.1, 0.1, count)), 1.0)
@@ -152,37 +154,25 @@ class BatchAugmentation:
         shift = draw.uniform(-1.0, 1.0, (2, count)) * (1.0 - sides)
         angle = np.radians(draw.uniform(-10.0, 10.0, count)) * (draw.random(count) < chances.turn)
         scale_x = sides[0] * np.where(draw.random(count) < chances.mirror, -1.0, 1.0)
-        cos, sin, aspect = np.cos(angle), np.sin(angle), height / width
-        nil = np.zeros(count)
+        cos, sin, nil = np.cos(angle), np.sin(angle), np.zeros(count)
         rows = np.array(
             [
-                [scale_x * cos, -scale_x * sin * aspect, shift[0]],
-                [sides[1] * sin / aspect, sides[1] * cos, shift[1]],
+                [scale_x * cos, -scale_x * sin * _ASPECT, shift[0]],
+                [sides[1] * sin / _ASPECT, sides[1] * cos, shift[1]],
                 [nil, nil, nil + 1.0],
             ]
         )
-        aimed = _homographies(draw, count, aspect)
+        aimed = _homographies(draw, count)
         aimed[draw.random(count) >= chances.aim] = np.eye(3)
-        grid = self._grid(aimed @ np.moveaxis(rows, -1, 0), height, width)
-        # What a camera would see there is not known: three ways not to know it, none of them true.
-        outside = ("zeros", "border", "reflection")[int(draw.integers(3))]
+        grid = seen_through(self._moved(aimed @ np.moveaxis(rows, -1, 0)), images.shape[2:])
+        # What a camera would see there is not known; neither way to fill it is true.
+        outside = ("zeros", "reflection")[int(draw.integers(2))]
         seen = functional.grid_sample(images, grid, padding_mode=outside, align_corners=False)
         # Counted from 1, so that 0 is what lies outside.
         from_one = masks.unsqueeze(1).float() + 1
         from_one = functional.grid_sample(from_one, grid, mode="nearest", align_corners=False)
         ids = torch.where(from_one > 0, from_one - 1, IGNORE_INDEX).squeeze(1).to(torch.uint8)
         return seen, ids
-
-    def _grid(self, homographies: NDArray[np.float64], height: int, width: int) -> Tensor:
-        """Return (N, H, W, 2): where each pixel is taken from, -1 to 1 across the frame."""
-        y, x = (
-            (torch.arange(side, device=self._device) * 2 + 1) / side - 1 for side in (height, width)
-        )
-        places = torch.meshgrid(x, y, indexing="xy")
-        points = torch.stack([*places, torch.ones_like(places[0])]).view(3, -1)
-        seen = self._moved(homographies) @ points
-        grid = seen[:, :2] / seen[:, 2:]
-        return grid.view(-1, 2, height, width).permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, masks: Tensor, varied: NDArray[np.int64]) -> Tensor:
         """Multiply the colours of classes by matrices, all at a time: a GPU waits for launches."""
@@ -240,9 +230,9 @@ class BatchAugmentation:
             return images
         at, draw, count = self._moved(chosen), self._rng, len(chosen)
         size_hw = images.shape[2:]
-        hidden = self._drawn(self._shades, count, size_hw)
+        hidden = self._chosen(self._shades, count, size_hw)
         if draw.random() < 0.3:  # for all of these, as elsewhere: batches are many
-            hidden = torch.maximum(hidden, self._drawn(self._shades, count, size_hw))
+            hidden = torch.maximum(hidden, self._chosen(self._shades, count, size_hw))
         height = size_hw[0]
         if self._spared:
             spared = torch.isin(masks[at], masks.new_tensor(self._spared)).unsqueeze(1).float()
@@ -261,7 +251,7 @@ class BatchAugmentation:
         if not len(chosen):
             return images
         at, draw, count = self._moved(chosen), self._rng, len(chosen)
-        light = self._drawn(self._lamps, count, images.shape[2:])
+        light = self._chosen(self._lamps, count, images.shape[2:])
         left = np.exp(draw.uniform(*_UNLIT, (count, 1)) + draw.normal(0.0, 0.08, (count, 3)))
         unlit = self._moved(left).view(-1, 3, 1, 1)
         light = unlit + (1 - unlit) * light
@@ -270,11 +260,11 @@ class BatchAugmentation:
         images[at] = (images[at] * light * exposure).clamp_(0, 1)
         return images
 
-    def _drawn(self, drawn: Tensor, count: int, size_hw: Sequence[int]) -> Tensor:
-        """Return (count, 1, H, W) of 0 to 1: some of those drawn once, half of them mirrored."""
-        chosen = self._moved(self._rng.integers(0, len(drawn), count))
+    def _chosen(self, variants: Tensor, count: int, size_hw: Sequence[int]) -> Tensor:
+        """Return (count, 1, H, W), 0 to 1: some of those drawn once; half the calls mirror them."""
+        chosen = self._moved(self._rng.integers(0, len(variants), count))
         wide = functional.interpolate(
-            drawn[chosen].unsqueeze(1).float() / 255,
+            variants[chosen].unsqueeze(1).float() / 255,
             size=tuple(size_hw),
             mode="bilinear",
             align_corners=False,
@@ -341,16 +331,16 @@ class BatchAugmentation:
         return moved(values, self._device)
 
 
-def _homographies(draw: np.random.Generator, count: int, aspect: float) -> NDArray[np.float64]:
+def _homographies(draw: np.random.Generator, count: int) -> NDArray[np.float64]:
     """Return (count, 3, 3): what cameras see that are turned where they stand.
 
     A camera that only turns sees the same points along other rays, so that depth plays no part.
-    Coordinates are -1 to 1 across the frame, whose height is ``aspect`` of its width.
+    Coordinates are -1 to 1 across the frame.
     """
     up, side, roll = (np.radians(draw.uniform(-most, most, count)) for most in _TURN_DEG)
     turned = _rotations(0, up) @ _rotations(1, side) @ _rotations(2, roll)
     reach = np.tan(np.radians(draw.uniform(*_FOVY_DEG, count)) / 2)
-    rays = np.stack([reach / aspect, reach, np.ones(count)], axis=1)
+    rays = np.stack([reach / _ASPECT, reach, np.ones(count)], axis=1)
     return np.asarray(turned * rays[:, None, :] / rays[:, :, None])
 
 

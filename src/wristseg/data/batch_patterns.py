@@ -1,4 +1,4 @@
-"""Patterns for whole batches in PyTorch: coloured cells, stains, and what other frames show.
+"""Patterns for whole batches in PyTorch: coloured cells, stains, and parts of other frames.
 
 In: how many, and how large. Out: pictures of 0 to 1 on the device. Called by
 ``data.batch_augment``, which multiplies classes by them.
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from wristseg.data.frame_pool import moved
 
-__all__ = ["PatternMaker"]
+__all__ = ["PatternMaker", "seen_through"]
 
 #: Natural logarithms of the cells of a pattern along the frame's shorter side, from coarse to fine.
 _LOG_CELLS = (math.log(1.5), math.log(24.0))
@@ -27,7 +27,7 @@ _CANVAS = 48
 _TILT = 0.35
 #: Cells of stains, from coarse to fine; each has half the weight of the one before.
 _STAINS = (6, 12, 24, 48)
-#: Share of another frame that is seen as a pattern, along either side: too little for its things.
+#: Share of a frame that is seen as a pattern, along either side: a part of a thing, not all of it.
 _PART = (0.08, 0.3)
 
 
@@ -46,12 +46,12 @@ class PatternMaker:
         self._device, self._rng, self._pixels = device, rng, pixels
 
     def draw(self, count: int, size_hw: Sequence[int], *, frames: Tensor | None = None) -> Tensor:
-        """Return (count, 3, H, W): of one kind, which is drawn, each at an angle of its own.
+        """Return (count, 3, H, W) float32, 0 to 1: of one kind, each at an angle of its own.
 
         Args:
             count: How many.
             size_hw: Height and width.
-            frames: (n, 3, h, w) that may be shown enlarged.
+            frames: (n, 3, h, w) float32, 0 to 1, of which parts may be shown enlarged.
         """
         kind = self._rng.integers(2 if frames is None else 3)  # one for all: batches are many
         if kind == 2 and frames is not None:
@@ -107,13 +107,8 @@ class PatternMaker:
             [tilt[0], tilt[1], nil + 1.0],
         ]
         matrix = self._moved(np.moveaxis(np.array(homography), -1, 0))
-        height, width = size_hw
-        y = torch.linspace(-1, 1, height, device=self._device)
-        x = torch.linspace(-1, 1, width, device=self._device) * (width / height)
-        places = torch.meshgrid(x, y, indexing="xy")
-        points = torch.stack([*places, torch.ones_like(places[0])])
-        seen = (matrix @ points.view(3, -1)).view(count, 3, height, width)
-        grid = (seen[:, :2] / seen[:, 2:]).permute(0, 2, 3, 1)
+        wide = torch.tensor([size_hw[1] / size_hw[0], 1.0, 1.0])  # so that square cells stay square
+        grid = seen_through(matrix * wide.to(matrix), size_hw)
         return functional.grid_sample(
             canvas,
             grid,
@@ -124,3 +119,22 @@ class PatternMaker:
 
     def _moved(self, values: NDArray[np.generic]) -> Tensor:
         return moved(values, self._device)
+
+
+def seen_through(homographies: Tensor, size_hw: Sequence[int]) -> Tensor:
+    """Return (N, H, W, 2): where each pixel is taken from, as ``grid_sample`` wants it.
+
+    Args:
+        homographies: (N, 3, 3) float32, of places that are -1 to 1 across the frame.
+        size_hw: Height and width.
+    """
+    height, width = size_hw
+    y, x = (
+        (torch.arange(side, device=homographies.device) * 2 + 1) / side - 1
+        for side in (height, width)
+    )
+    places = torch.meshgrid(x, y, indexing="xy")
+    points = torch.stack([*places, torch.ones_like(places[0])]).view(3, -1)
+    seen = homographies @ points
+    grid = seen[:, :2] / seen[:, 2:]
+    return grid.view(-1, 2, height, width).permute(0, 2, 3, 1)

@@ -56,7 +56,7 @@ def _blinds(rng: np.random.Generator, size_hw: tuple[int, int]) -> NDArray[np.fl
     if rng.random() < 0.5:
         across = (y * math.cos(turn) - x * math.sin(turn)) * rng.uniform(0.7, 2.0) + rng.uniform()
         light &= across % 1.0 < rng.uniform(0.5, 0.95)
-    return _softened(light.astype(np.uint8) * 255, rng)
+    return _softened(light.astype(np.uint8) * 255, rng, most=0.15 / bands)
 
 
 def _dapples(rng: np.random.Generator, size_hw: tuple[int, int]) -> NDArray[np.float32]:
@@ -72,9 +72,13 @@ def _dapples(rng: np.random.Generator, size_hw: tuple[int, int]) -> NDArray[np.f
     return total
 
 
-def _softened(light: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+def _softened(
+    light: NDArray[np.uint8], rng: np.random.Generator, *, most: float = _EDGE[1]
+) -> NDArray[np.float32]:
+    """Blur by a sigma of up to ``most`` of the height: what is narrower would be gone."""
     sigma = light.shape[0] * math.exp(rng.uniform(math.log(_EDGE[0]), math.log(_EDGE[1])))
-    return np.asarray(cv2.GaussianBlur(light.astype(np.float32), (0, 0), max(sigma, 0.3)))
+    sigma = max(0.3, min(sigma, most * light.shape[0]))
+    return np.asarray(cv2.GaussianBlur(light.astype(np.float32), (0, 0), sigma))
 
 
 def _places(size_hw: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

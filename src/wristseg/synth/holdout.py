@@ -2,8 +2,8 @@
 
 Comes in: a seed. Goes out: ``FramePlan`` lists for ``production``. A model is never trained, tuned
 or chosen on these; they tell how it does on what it has not seen. Patterns, colours, objects,
-lamps, mounts and sensors lie outside what ``variety`` draws from; ``tests/synth/test_holdout.py``
-holds that.
+lamps, mounts and sensors lie outside what ``randomised``, ``lifelike`` and ``wild`` draw;
+``tests/synth/test_holdout.py`` holds that.
 
 Every recording has a look of its own. Four set-ups of the light take turns and stand in the names:
 a low lamp at one side (hard, long shadows of the arm), a warm bulb, a window, a narrow spot.
@@ -63,7 +63,7 @@ _TABLE_COLORS: Choice[RGB] = Choice(
     )
 )
 
-#: Cameras a little further out and turned further about the gripper than any in training.
+#: Cameras at distances and turned about the gripper as none in training.
 _MOUNT = MountVariety(
     side=Choice(((0.38, 1), (-0.38, 1), (np.pi + 0.38, 1), (np.pi - 0.38, 1))),
     side_jitter=Range(-0.09, 0.09),
@@ -163,7 +163,7 @@ def plan_holdout(
     The first N of a longer plan with the same seed and burst are the same frames.
     """
     plans: list[FramePlan] = []
-    names, burst = tuple(LIGHT_SETUPS), burst or HOLDOUT_VARIETY.burst
+    names, burst = tuple(LIGHT_SETUPS), HOLDOUT_VARIETY.burst if burst is None else burst
     for number in each_burst(frames, burst):
         turn, light = divmod(number, len(names))
         variety = replace(HOLDOUT_VARIETY, light=LIGHT_SETUPS[names[light]])

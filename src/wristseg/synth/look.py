@@ -177,7 +177,11 @@ class SensorLook:
 
 @dataclass(frozen=True)
 class Look:
-    """All that a recording's pictures depend on beside the pose."""
+    """All that a recording's pictures depend on beside the pose.
+
+    ``wall_distance`` is from the arm's base, ``floor_z`` above the table's top, which is 0;
+    ``clutter_surface`` is multiplied by the colour of each thing that lies about.
+    """
 
     table: TableLook
     floor: SurfaceLook

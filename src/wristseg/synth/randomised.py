@@ -65,7 +65,7 @@ def plan_randomised(
         variety: What to draw from.
     """
     plans: list[FramePlan] = []
-    burst = burst or variety.burst
+    burst = variety.burst if burst is None else burst
     for number in each_burst(frames, burst):
         first = number * burst
         stems = [f"randomised_frame_{first + i:05d}" for i in range(burst)]
@@ -97,7 +97,7 @@ def plan_recordings(
         burst: Frames of a recording (default: the variety's).
     """
     plans: list[FramePlan] = []
-    burst = burst or variety.burst
+    burst = variety.burst if burst is None else burst
     for number in each_burst(frames, burst):
         stems = [f"{name}{number:05d}_frame_{i:04d}" for i in range(burst)]
         # Counted from 1: a path that ends with 0 is the same as the shorter one.
@@ -122,7 +122,7 @@ def plan_burst(
     poses = [_draw_pose(scene, look, variety, rng) for _ in stems]
     look = replace(look, clutter=draw_clutter(scene, poses, variety, rng))
     if variety.room is not None:
-        look = furnish(look, variety.room, scene, poses, rng)
+        look = furnish(look, variety.room, scene=scene, poses=poses, rng=rng)
     return [
         FramePlan(
             stem=stem,

@@ -21,18 +21,19 @@ from wristseg.synth.variety import RoomVariety
 __all__ = ["furnish"]
 
 _SHAPES: tuple[Shape, ...] = ("box", "box", "cylinder", "ellipsoid")
-#: Above the camera at its highest, metres.
+#: Height of what hangs: above the camera at its highest, metres.
 _HANGING_Z = (0.40, 0.62)
 
 
 def furnish(
     look: Look,
     variety: RoomVariety,
+    *,
     scene: Scene,
     poses: Sequence[Pose],
     rng: np.random.Generator,
 ) -> Look:
-    """Return the look in a drawn room; what lies on the table keeps its place.
+    """Draw a room around a look.
 
     Args:
         look: The look so far.
@@ -40,6 +41,10 @@ def furnish(
         scene: The scene; its arm is moved.
         poses: Of the frames that share the look.
         rng: Source of chance.
+
+    Returns:
+        The look in that room. Of what lies on the table the last things, links of a cable first,
+        make place where the scene has no more slots.
     """
     floor_z, far_x = variety.floor_z.draw(rng), variety.far_x.draw(rng)
     near_x = look.table.center_xy[0] - look.table.half_size_xy[0]
@@ -60,7 +65,7 @@ def furnish(
         base_rgb=(1.0, 1.0, 1.0),
         other_rgb=_draw_rgb(rng),
         contrast=float(rng.uniform(0.0, 0.9)),
-        tile_m=float(_scattered(0.03, 0.6, 1, rng)[0]),
+        tile_m=float(_scattered(0.03, 0.6, count=1, rng=rng)[0]),
         seed=int(rng.integers(2**31)),
         specular=float(rng.uniform(0.0, 0.6)),
     )
@@ -71,7 +76,7 @@ def furnish(
 
 def _draw_piece(wall: float, floor_z: float, rng: np.random.Generator) -> ClutterLook:
     """Draw a piece of furniture: it stands on the floor, and its top is no second table."""
-    half = _scattered(0.03, 0.25, 3, rng)
+    half = _scattered(0.03, 0.25, count=3, rng=rng)
     turn, away = rng.uniform(-np.pi, np.pi), rng.uniform(0.45, max(0.5, wall))
     x, y = 0.25 + away * np.cos(turn), away * np.sin(turn)
     return _thing((x, y, floor_z + half[2]), half, rng)
@@ -79,7 +84,7 @@ def _draw_piece(wall: float, floor_z: float, rng: np.random.Generator) -> Clutte
 
 def _hang(tip: NDArray[np.float64], rng: np.random.Generator) -> ClutterLook:
     """Hang a bar, board or ball above the place that the camera looks at."""
-    half = _scattered(0.008, 0.12, 3, rng)
+    half = _scattered(0.008, 0.12, count=3, rng=rng)
     turn, away = rng.uniform(-np.pi, np.pi), rng.uniform(0.0, 0.35)
     x, y = tip + away * np.array([np.cos(turn), np.sin(turn)])
     return _thing((x, y, rng.uniform(*_HANGING_Z)), half, rng)
@@ -102,7 +107,7 @@ def _thing(
 
 
 def _scattered(
-    low: float, high: float, count: int, rng: np.random.Generator
+    low: float, high: float, *, count: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Draw values evenly in their logarithms."""
     return np.exp(rng.uniform(np.log(low), np.log(high), count))

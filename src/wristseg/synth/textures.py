@@ -189,19 +189,21 @@ def _terrazzo(size: int, rng: np.random.Generator) -> _Field:
 def _mosaic(size: int, rng: np.random.Generator) -> _Field:
     """Cells around random points, each of its own shade."""
     points, wide = rng.integers(0, size, (int(rng.integers(20, 220)), 2)), 2 * size
+    # Half a tile more on every side, so that cells meet at the tile's edges.
+    copies = [
+        tuple(((points + size * np.array(shift) + size // 2) % wide).T)
+        for shift in np.ndindex(2, 2)
+    ]
     seeds = np.full((wide, wide), 255, np.uint8)
-    for shift in np.ndindex(2, 2):  # half a tile on every side, so that cells meet at its edges
-        y, x = ((points + size * np.array(shift) + size // 2) % wide).T
-        seeds[y, x] = 0
+    for copy in copies:
+        seeds[copy] = 0
     _, labels = cv2.distanceTransformWithLabels(
         seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    drawn, shades = rng.random(len(points)), np.zeros(labels.max() + 1)
+    for copy in copies:
+        shades[labels[copy]] = drawn
     inner = slice(size // 2, size // 2 + size)
-    shades = np.full(labels.max() + 1, 0.0, np.float32)
-    drawn = rng.random(len(points)).astype(np.float32)
-    for shift in np.ndindex(2, 2):
-        y, x = ((points + size * np.array(shift) + size // 2) % wide).T
-        shades[labels[y, x]] = drawn
     return np.asarray(shades[labels[inner, inner]], np.float32)
 
 
@@ -226,16 +228,16 @@ def _bricks(size: int, rng: np.random.Generator) -> _Field:
 
 def _scribble(size: int, rng: np.random.Generator) -> _Field:
     """Lines that wander about, thin and thick."""
-    field = np.zeros((size, size), np.float32)
+    field = np.zeros((size, size), np.uint8)  # OpenCV smooths lines on these alone
     for _ in range(int(rng.integers(4, 24))):
         steps = rng.normal(0.0, 0.06 * size, (int(rng.integers(3, 14)), 2))
         line = rng.uniform(0, size, 2) + np.cumsum(np.cumsum(steps, axis=0) * 0.5, axis=0)
         thick = max(1, int(size * math.exp(rng.uniform(math.log(0.002), math.log(0.04)))))
-        shade = float(rng.uniform(0.4, 1.0))
+        shade = float(rng.uniform(100, 255))
         for shift in np.ndindex(3, 3):
             points = np.round(line + size * (np.array(shift) - 1)).astype(np.int32)
             cv2.polylines(field, [points], False, shade, thick, cv2.LINE_AA)
-    return field
+    return np.asarray(field / 255, np.float32)
 
 
 def _waves(size: int, rng: np.random.Generator) -> _Field:
@@ -285,7 +287,7 @@ def _paste_shapes(
     size, pasted = len(picture), (np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
     palette = rng.integers(0, 256, (int(rng.integers(2, 9)), 3))
     pieces = int(rng.integers(20, 120))
-    reaches = np.exp(-np.sort(rng.uniform(-math.log(0.35), -math.log(0.02), pieces)))
+    reaches = np.sort(np.exp(rng.uniform(math.log(0.02), math.log(0.35), pieces)))[::-1]
     for reach in reaches * size:
         angles = np.sort(rng.uniform(0.0, 2 * np.pi, int(rng.integers(3, 8))))
         shape = reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -217,7 +217,7 @@ class RoomVariety:
         far_x: Far edge of the table, from the arm's base.
         yaw: Turn of the table.
         furniture: Most large things on the floor.
-        hanging: Most things above the table, out of sight, that throw shadows.
+        hanging: Most things above the camera, which throw shadows.
         clutter_kind: Pattern of all of these and of what lies about.
     """
 

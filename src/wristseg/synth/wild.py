@@ -1,9 +1,10 @@
 """Preset ``wild``: looks far beyond what photographs show, for training beside the others.
 
-Comes in: a seed. Goes out: ``FramePlan`` lists for ``production``. What a model has seen in every
-colour, pattern and light it takes for no mark of a class
-(https://arxiv.org/abs/1703.06907). Whatever ``holdout`` shows is left out: its patterns, forms and
-light, the places of its cameras, and all colours near those it lists.
+Comes in: a seed. Goes out: ``FramePlan`` lists for ``production``. A colour, pattern or light that
+every class has worn tells a model nothing about the class ("Domain randomization for transferring
+deep neural networks from simulation to the real world", https://arxiv.org/abs/1703.06907). What
+``holdout`` measures with is left out: its patterns, forms, lamps, camera places, and all colours of
+tables and arms near those it lists.
 """
 
 from __future__ import annotations
