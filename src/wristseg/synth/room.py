@@ -1,4 +1,4 @@
-"""A room around the table: a floor near or far, furniture, things that hang in the lamps' light.
+"""A room around the table: a floor, furniture, things that hang in the lamps' light.
 
 Comes in: a look and ``variety.RoomVariety``. Goes out: the look with the room. Called by
 ``randomised``. All of it is labelled ``background``.
