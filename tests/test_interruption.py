@@ -72,3 +72,16 @@ def test_without_a_signal_nothing_is_raised():
         print("quiet")
     """)
     assert said == ["raised", "quiet"]
+
+
+@pytest.mark.parametrize(("number", "error"), SIGNALS)
+def test_deferred_signal_acts_at_once_and_raises_after_the_block(number, error):
+    said = run_in_child(f"""
+        try:
+            with signals_raise(), signals_deferred(lambda: print("told")):
+                signal.raise_signal({int(number)})
+                print("whole")
+        except BaseException as error:
+            print(type(error).__name__)
+    """)
+    assert said == ["told", "whole", error.__name__]

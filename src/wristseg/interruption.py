@@ -13,7 +13,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 __all__ = [
@@ -73,16 +73,26 @@ def signals_raise() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def signals_deferred() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block is over: for clean-up that must be whole."""
+def signals_deferred(on_signal: Callable[[], None] | None = None) -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block is over.
+
+    For clean-up that must be whole, and for work beside threads that import: an exception raised
+    inside the import machinery or ``logging`` leaves their locks taken, and the threads waiting.
+
+    Args:
+        on_signal: Called when one comes, in the main thread wherever it is; takes no lock.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python raises signals in the main thread alone
         return
     waiting: list[int] = []
-    previous = {
-        number: signal.signal(number, lambda number, _frame: waiting.append(number))
-        for number in _EXCEPTIONS
-    }
+
+    def wait(number: int, _frame: FrameType | None) -> None:
+        waiting.append(number)
+        if on_signal is not None:
+            on_signal()
+
+    previous = {number: signal.signal(number, wait) for number in _EXCEPTIONS}
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import http.client
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -115,6 +116,35 @@ def test_interrupted_before_the_model_is_ready_it_leaves_no_process_behind(coco_
         children = " ".join((task / "children").read_text() for task in tasks.iterdir()).split()
         assert review.end(signal.SIGINT) == 130
     assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+
+
+_SIGNAL_THAT_PYTHON_DROPS = """
+import signal, sys
+import uvicorn
+from wristseg.cli.main import main
+
+class Drops:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def run(self, sockets, real=uvicorn.Server.run):
+    Drops()
+    real(self, sockets)
+
+uvicorn.Server.run = run
+sys.exit(main(["review", sys.argv[1], "--no-open", "--port", "0"]))
+"""
+
+
+def test_a_signal_before_the_server_runs_ends_it_even_where_python_drops_its_exception(
+    coco_dataset, tmp_path
+):
+    command = [sys.executable, "-c", _SIGNAL_THAT_PYTHON_DROPS, str(coco_dataset)]
+    environment = {**os.environ, "WRISTSEG_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert (done.returncode, "interrupted" in done.stderr) == (130, True), done.stderr
 
 
 def test_the_printed_address_opens_the_page(coco_dataset, tmp_path):

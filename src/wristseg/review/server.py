@@ -22,6 +22,7 @@ import uvicorn
 from wristseg.artifacts import sweep_temporaries
 from wristseg.configs import ReviewConfig
 from wristseg.errors import UsageError
+from wristseg.interruption import raise_lost_signal, signals_deferred
 from wristseg.lock import hold_lock
 from wristseg.review.app import Review, build_app
 from wristseg.review.connections import BoundedProtocol
@@ -64,10 +65,13 @@ def serve_review(config: ReviewConfig, model: AwaitedModel | None, *, cache: Pat
         if not config.no_open and _has_screen():
             url = access.url(access.token_for_once())
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        review.scan.start()
-        if model is not None:
-            model.start(review.table.classes, server.stop_soon)
-        server.run(sockets=[listener])
+        raise_lost_signal()
+        # The threads import: an exception in the middle of it would leave them waiting for good.
+        with signals_deferred(server.stop_soon):
+            review.scan.start()
+            if model is not None:
+                model.start(review.table.classes, server.stop_soon)
+            server.run(sockets=[listener])
         if model is not None and model.error is not None:
             raise model.error
     return 0
