@@ -52,10 +52,13 @@ def onnx_ids(model, frames):
     return session.run(None, {session.get_inputs()[0].name: frames})[0]
 
 
+#: One, for the reason that wristseg.predict.openvino_backend has only one.
+CORE = openvino.Core()
+
+
 def openvino_ids(xml, weights, frames):
-    core = openvino.Core()
     hints = {"INFERENCE_PRECISION_HINT": "f32"}
-    return core.compile_model(core.read_model(xml, weights), "CPU", hints)(frames)[0]
+    return CORE.compile_model(CORE.read_model(xml, weights), "CPU", hints)(frames)[0]
 
 
 def tensor_types(model):

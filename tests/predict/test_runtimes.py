@@ -136,6 +136,31 @@ def test_the_second_load_reads_the_cache_and_imports_no_torch(cache, checkpoint,
     assert done.stdout == f"{FRAME_HW} onnxruntime\n[]\n"
 
 
+@pytest.mark.parametrize(
+    "drop",
+    [
+        "models.pop(0); models.pop()",
+        "t = threading.Thread(target=models.clear); t.start(); t.join()",
+    ],
+    ids=["oldest-first", "in-a-thread"],
+)
+def test_ctrl_c_is_an_exception_after_models_were_dropped(cache, checkpoint, loaded, drop):
+    load = f"Segmenter.load({str(checkpoint)!r}, runtime='openvino', frame_hw={FRAME_HW})"
+    code = (
+        "import signal, threading\n"
+        "from wristseg.predict import Segmenter\n"
+        f"models = [{load}, {load}]\n"
+        f"{drop}\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
 def test_nothing_is_reported_to_anyone(cache, checkpoint, loaded, tmp_path):
     home = tmp_path / "home"
     home.mkdir()

@@ -15,6 +15,12 @@ from wristseg.predict.backend import default_threads, one_by_one
 
 __all__ = ["OpenVinoBackend"]
 
+#: One for the whole process. A core gives the thread that first compiles with it a stack for
+#: signals and unmaps it when the core is freed. Freed in another thread, or after a younger core,
+#: the first thread keeps the unmapped one, and its next signal, Ctrl-C say, ends the process with
+#: SIGSEGV and not a word. https://github.com/openvinotoolkit/openvino/pull/11894
+_CORE = openvino.Core()
+
 
 class OpenVinoBackend:
     """One infer request whose input and output lie in memory that stays.
@@ -53,11 +59,10 @@ class OpenVinoBackend:
         }
         if cache_dir is not None and os.access(cache_dir, os.W_OK):
             options["CACHE_DIR"] = str(cache_dir)
-        core = openvino.Core()
         try:
-            read = core.read_model(*((model,) if isinstance(model, bytes) else model))
+            read = _CORE.read_model(*((model,) if isinstance(model, bytes) else model))
             read.reshape([1, *self.frame.shape])
-            compiled = core.compile_model(read, "CPU", options)
+            compiled = _CORE.compile_model(read, "CPU", options)
             self._request = compiled.create_infer_request()
             self._request.set_input_tensor(openvino.Tensor(self.frame[None], shared_memory=True))
             self._request.set_output_tensor(openvino.Tensor(self.ids[None], shared_memory=True))
