@@ -26,9 +26,10 @@ types:
 test *args:
     {{ run }} pytest {{ args }}
 
+# Not a file per worker here: those that start trainings or a browser take minutes each.
 # The tests that the quick run leaves out: slow ones, those that render, those in a browser.
 test-marked *args:
-    {{ run }} pytest -m "slow or sim or browser" {{ args }}
+    {{ run }} pytest --dist load -m "slow or sim or browser" {{ args }}
 
 # `wristseg label --engine ray`, on a cluster of this machine alone.
 test-ray *args:

@@ -124,12 +124,15 @@ def test_averaging_changes_nothing_in_what_is_trained(config, console):
 @pytest.mark.parametrize(
     "levers",
     [
-        {"ema": 0.8},
-        {"warmup": 2},
-        {"lr_backbone": 0.1, "loss": "compound", "unlabeled": "ignore"},
-        recipe_options("robust", warmup=1, ema=0.9, paste=0.3),
+        pytest.param({"ema": 0.8}, id="ema", marks=pytest.mark.slow),
+        pytest.param({"warmup": 2}, id="warmup", marks=pytest.mark.slow),
+        pytest.param(
+            {"lr_backbone": 0.1, "loss": "compound", "unlabeled": "ignore"},
+            id="parts",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(recipe_options("robust", warmup=1, ema=0.9, paste=0.3), id="robust"),
     ],
-    ids=["ema", "warmup", "parts", "robust"],
 )
 @pytest.mark.parametrize("stop_in", [1, 2])
 def test_f16_a_run_with_levers_is_resumed_exactly(config, console, monkeypatch, levers, stop_in):
