@@ -4,7 +4,7 @@ Python raises a signal's exception in whatever code happens to run. Inside a fin
 it is printed and dropped, and the work would go on as if nobody had pressed Ctrl-C. So the signal
 is remembered as well, and long loops ask for it between two steps (``raise_lost_signal``). A second
 signal that follows at once does not interrupt the clean-up that the first began. Used by
-``cli.command``, ``train.progress``, and what cleans up after itself.
+``cli.command``, by long loops, and by what cleans up after itself.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def signals_deferred(on_signal: Callable[[], None] | None = None) -> Iterator[No
     inside the import machinery or ``logging`` leaves their locks taken, and the threads waiting.
 
     Args:
-        on_signal: Called when one comes, in the main thread wherever it is; takes no lock.
+        on_signal: Called when one comes, in the main thread between any two of its steps. It must
+            take no lock, for the thread may hold it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python raises signals in the main thread alone

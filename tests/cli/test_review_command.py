@@ -6,7 +6,6 @@ import builtins
 import contextlib
 import http.client
 import logging
-import os
 import signal
 import socket
 import subprocess
@@ -118,32 +117,29 @@ def test_interrupted_before_the_model_is_ready_it_leaves_no_process_behind(coco_
     assert [child for child in children if Path(f"/proc/{child}").exists()] == []
 
 
-_SIGNAL_THAT_PYTHON_DROPS = """
+_SIGNAL_IN_A_FINALISER = """
 import signal, sys
 import uvicorn
 from wristseg.cli.main import main
+from wristseg.review import server
 
 class Drops:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
 
-def run(self, sockets, real=uvicorn.Server.run):
+def call(*args, real={call}, **kwargs):
     Drops()
-    real(self, sockets)
+    return real(*args, **kwargs)
 
-uvicorn.Server.run = run
+{call} = call
 sys.exit(main(["review", sys.argv[1], "--no-open", "--port", "0"]))
 """
 
 
-def test_a_signal_before_the_server_runs_ends_it_even_where_python_drops_its_exception(
-    coco_dataset, tmp_path
-):
-    command = [sys.executable, "-c", _SIGNAL_THAT_PYTHON_DROPS, str(coco_dataset)]
-    environment = {**os.environ, "WRISTSEG_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=60, env=environment
-    )
+@pytest.mark.parametrize("call", ["server.make_server", "uvicorn.Server.run"])
+def test_a_signal_whose_exception_python_drops_ends_it_before_the_server_runs(coco_dataset, call):
+    command = [sys.executable, "-c", _SIGNAL_IN_A_FINALISER.format(call=call), str(coco_dataset)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "interrupted" in done.stderr) == (130, True), done.stderr
 
 

@@ -148,6 +148,7 @@ def test_ctrl_c_is_an_exception_after_models_were_dropped(cache, checkpoint, loa
     load = f"Segmenter.load({str(checkpoint)!r}, runtime='openvino', frame_hw={FRAME_HW})"
     code = (
         "import signal, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # may be ignored where we run
         "from wristseg.predict import Segmenter\n"
         f"models = [{load}, {load}]\n"
         f"{drop}\n"

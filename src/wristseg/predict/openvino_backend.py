@@ -15,10 +15,11 @@ from wristseg.predict.backend import default_threads, one_by_one
 
 __all__ = ["OpenVinoBackend"]
 
-#: One for the whole process. A core gives the thread that first compiles with it a stack for
-#: signals and unmaps it when the core is freed. Freed in another thread, or after a younger core,
-#: the first thread keeps the unmapped one, and its next signal, Ctrl-C say, ends the process with
-#: SIGSEGV and not a word. https://github.com/openvinotoolkit/openvino/pull/11894
+#: One for the whole process. On Linux a core gives the thread that first compiles with it a stack
+#: for signals and unmaps it when it is freed itself. Freed in another thread, or before a younger
+#: core (which puts it back later), it leaves the thread with the unmapped stack, and the next
+#: signal, Ctrl-C say, ends the process with SIGSEGV and not a word.
+#: https://github.com/openvinotoolkit/openvino/pull/11894
 _CORE = openvino.Core()
 
 

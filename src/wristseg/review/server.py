@@ -57,6 +57,8 @@ def serve_review(config: ReviewConfig, model: AwaitedModel | None, *, cache: Pat
             set is open in another review.
         DataError: The data set's folder or marks cannot be read.
         WristsegError: What the model's loading raised, after the server was stopped by it.
+        KeyboardInterrupt: SIGINT came.
+        Terminated: SIGTERM came, where the command lets it raise.
     """
     with open_review(config, model, cache=cache) as review, _listening(config) as listener:
         access = Access(listener.getsockname()[1], config.host)
@@ -66,7 +68,8 @@ def serve_review(config: ReviewConfig, model: AwaitedModel | None, *, cache: Pat
             url = access.url(access.token_for_once())
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         raise_lost_signal()
-        # The threads import: an exception in the middle of it would leave them waiting for good.
+        # A signal's exception inside an import here would keep the import's lock, and these
+        # threads, which import as well, would wait for it for good.
         with signals_deferred(server.stop_soon):
             review.scan.start()
             if model is not None:
