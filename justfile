@@ -22,7 +22,7 @@ lint:
 types:
     {{ run }} mypy
 
-# The quick tests, three to five minutes on two cores.
+# The quick tests, four to six minutes on two cores.
 test *args:
     {{ run }} pytest {{ args }}
 
